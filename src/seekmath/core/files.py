@@ -1,0 +1,156 @@
+"""Files that appear whole or not at all, and readers whose errors name the file and the line."""
+
+import contextlib
+import gzip
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCRATCH_PREFIX = ".scratch-"
+
+
+class BadInput(ValueError):
+    """Input that a user can mend; the message names the file, the field and the fix."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Write ``path`` under a scratch name; it takes its place only when the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.parent / f"{SCRATCH_PREFIX}{os.getpid()}-{path.name}"
+    try:
+        with open(scratch, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+        sync_folder(path.parent)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a scratch folder that takes the place of ``path`` only when the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.parent / f"{SCRATCH_PREFIX}{os.getpid()}-{path.name}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(scratch, path)
+        sync_folder(path.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def clean_scratch(folder: Path) -> None:
+    """Remove what a killed process left half-written anywhere below ``folder``."""
+    for left in list(folder.rglob(f"{SCRATCH_PREFIX}*")):
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write one JSON value, indented, whole or not at all."""
+    with whole_file(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read one JSON value; BadInput names the file when it is absent or broken."""
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not valid JSON: {error}") from None
+
+
+def write_jsonl(path: str | Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Write one JSON object per line, whole or not at all; the count of lines is returned."""
+    count = 0
+    with whole_file(path, "wb") as raw:
+        gzipped = str(path).endswith(".gz")
+        # mtime 0 and no name in the header: the same rows give the same bytes.
+        file = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if gzipped else raw
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            count += 1
+        if gzipped:
+            file.close()
+    return count
+
+
+def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON-lines file (.gz by suffix); BadInput names file and line."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    try:
+        with opener(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _json_object(path, number, line)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: is a folder; name a .jsonl file in it") from None
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise BadInput(f"{path}: damaged gzip file: {error}") from None
+
+
+def _json_object(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}:{number}: not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}:{number}: expected an object {{…}}, found {type(value).__name__}")
+    return value
+
+
+def write_parquet(path: str | Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows with the given schema, zstd-compressed, whole or not at all."""
+    with whole_file(path, "wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file, compression="zstd")
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file, or the ``*.parquet`` files of a folder in name order, as one table."""
+    path = Path(path)
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise BadInput(f"{path}: holds no *.parquet file")
+    try:
+        tables = [pq.ParquetFile(file).read(columns=columns) for file in files]
+    except FileNotFoundError as error:
+        raise BadInput(f"{error.filename or path}: no such file") from None
+    except pa.ArrowInvalid as error:
+        raise BadInput(f"{path}: not readable as Parquet: {error}") from None
+    if columns:
+        _check_columns(path, tables[0], columns)
+    return pa.concat_tables(tables)
+
+
+def _check_columns(path: Path, table: pa.Table, columns: list[str]) -> None:
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise BadInput(f"{path}: has no column {', '.join(missing)}")

@@ -1,0 +1,47 @@
+"""Peak memory of this process and its children, by sampling."""
+
+import threading
+from types import TracebackType
+
+import psutil
+
+_EVERY_S = 0.25
+
+
+class MemoryMeter:
+    """Samples resident memory of the process tree four times a second while the block runs."""
+
+    def __init__(self) -> None:
+        self.peak_mib = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "MemoryMeter":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.peak_mib = max(self.peak_mib, _tree_mib(process))
+            if self._stop.wait(_EVERY_S):
+                return
+
+
+def _tree_mib(process: psutil.Process) -> float:
+    total = 0
+    for one in [process, *process.children(recursive=True)]:
+        try:
+            total += one.memory_info().rss
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return total / 2**20

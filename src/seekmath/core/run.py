@@ -1,0 +1,196 @@
+"""Running stages: skip what is finished, redo what has changed, resume what was cut.
+
+A stage works in its own folder. ``stage.json`` there says "running" before the first byte of
+output and "finished" after the last, so whatever kills the process in between is noticed.
+"""
+
+import contextlib
+import fcntl
+import pkgutil
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from seekmath.core.artifact import (
+    MANIFEST,
+    Manifest,
+    machine,
+    path_fingerprint,
+    read_manifest,
+    stage_fingerprint,
+    versions,
+)
+from seekmath.core.files import BadInput, clean_scratch, whole_file
+from seekmath.core.job import Job
+from seekmath.core.log import Display
+from seekmath.core.memory import MemoryMeter
+from seekmath.core.recipe import PlannedStage, Recipe, sources, with_sources
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input that was found: where it lies and the fingerprint of what made it."""
+
+    path: Path
+    fingerprint: str
+
+
+def run_recipe(recipe: Recipe, out: Path, display: Display) -> None:
+    """Run every stage of ``recipe`` that is not finished already, in order, below ``out``.
+
+    Raises:
+        BadInput: another process works in ``out``, or a stage's input is wrong.
+        KeyboardInterrupt: interrupted; the same call resumes.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with _locked(out):
+        with whole_file(out / "recipe.yaml") as file:
+            file.write(recipe.as_yaml())
+        for number, stage in enumerate(recipe.stages, 1):
+            inputs = {
+                label: _recipe_input(recipe, out, value) for label, value in sources(stage.settings)
+            }
+            label = f"{stage.name} ({number}/{len(recipe.stages)})"
+            _run_stage(stage, inputs, out / stage.name, label, display, redo=True)
+
+
+def run_single(
+    stage: PlannedStage, out: Path, display: Display, overwrite: bool = False
+) -> Manifest:
+    """Run one stage on files of one's own in the folder ``out``.
+
+    Raises:
+        BadInput: an input is absent, or ``out`` holds something else and ``overwrite`` is off.
+    """
+    inputs: dict[str, Input] = {}
+    for label, value in sources(stage.settings):
+        if not Path(value).exists():
+            raise BadInput(f"--{label.replace('_', '-')}: {value}: no such file or folder")
+        inputs[label] = Input(Path(value), path_fingerprint(Path(value)))
+    if out.exists() and not overwrite and not (out / MANIFEST).exists() and any(out.iterdir()):
+        raise BadInput(f"--out: {out} is not empty and holds no {MANIFEST}; name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    with _locked(out):
+        return _run_stage(stage, inputs, out, stage.name, display, redo=overwrite)
+
+
+def _recipe_input(recipe: Recipe, out: Path, value: str) -> Input:
+    stage, _, rest = value.partition("/")
+    if stage not in {planned.name for planned in recipe.stages}:
+        return Input(Path(value), path_fingerprint(Path(value)))
+    manifest = read_manifest(out / stage)
+    assert manifest is not None, stage
+    path = out / stage / rest if rest else out / stage
+    if not path.exists():
+        there = ", ".join(sorted(p.name for p in (out / stage).iterdir()))
+        raise BadInput(f"{value}: stage '{stage}' left no '{rest}'; it left: {there}")
+    return Input(path, f"{manifest.fingerprint}/{rest}")
+
+
+def _run_stage(
+    stage: PlannedStage,
+    inputs: dict[str, Input],
+    out: Path,
+    label: str,
+    display: Display,
+    redo: bool,
+) -> Manifest:
+    manifest = _new_manifest(stage, inputs)
+    before = read_manifest(out)
+    if before and before.fingerprint != manifest.fingerprint:
+        _refuse_or_clear(out, before, manifest, redo)
+        before = None
+    if before and before.state == "finished":
+        display.say(f"[green]✓[/] {label}: finished before ({before.wall_s:.0f} s), reused")
+        return before
+    if before:
+        manifest.wall_s, manifest.attempts = before.wall_s, before.attempts + 1
+        manifest.peak_memory_mib = before.peak_memory_mib
+        display.say(f"[yellow]↻[/] {label}: resuming (attempt {manifest.attempts})")
+    out.mkdir(parents=True, exist_ok=True)
+    clean_scratch(out)
+    manifest.write(out)
+    settings = with_sources(stage.settings, {key: str(i.path) for key, i in inputs.items()})
+    display.start(label)
+    with _recorded(manifest, out), Job.open(out, stage.seed, display) as job:
+        function = pkgutil.resolve_name(stage.type.function)
+        manifest.metrics = function(settings, job) or {}
+    display.end(
+        f"[green]✓[/] {label}: {manifest.wall_s:.0f} s, {manifest.peak_memory_mib:,.0f} MiB"
+    )
+    return manifest
+
+
+def _new_manifest(stage: PlannedStage, inputs: dict[str, Input]) -> Manifest:
+    # The paths of inputs are no part of the fingerprint: moved files are still the same files.
+    plain = with_sources(stage.settings, dict.fromkeys(inputs, "")).model_dump(mode="json")
+    prints = {label: found.fingerprint for label, found in inputs.items()}
+    return Manifest(
+        stage=stage.name,
+        type=stage.type_name,
+        state="running",
+        fingerprint=stage_fingerprint(
+            stage.type_name, stage.type.version, plain, stage.seed, prints
+        ),
+        settings=stage.settings.model_dump(mode="json"),
+        inputs={
+            key: {"path": str(i.path), "fingerprint": i.fingerprint} for key, i in inputs.items()
+        },
+        seed=stage.seed,
+        versions=versions(),
+        machine=machine(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _refuse_or_clear(out: Path, before: Manifest, manifest: Manifest, redo: bool) -> None:
+    if not redo:
+        old, new = before.settings, manifest.settings
+        changed = [key for key in new if old.get(key) != new[key]] or ["inputs or seed"]
+        raise BadInput(
+            f"--out: {out} holds a {before.state} '{before.type}' with other settings"
+            f" ({', '.join(changed)}); name another folder or pass --overwrite"
+        )
+    for entry in out.iterdir():
+        if entry.name != _LOCK:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+@contextlib.contextmanager
+def _recorded(manifest: Manifest, out: Path) -> Iterator[None]:
+    """Write how the stage ended, its time and its peak memory into the manifest."""
+    started, earlier_s = time.monotonic(), manifest.wall_s
+    meter = MemoryMeter()
+    try:
+        with meter:
+            yield
+        manifest.state = "finished"
+    except KeyboardInterrupt:
+        manifest.state = "interrupted"
+        raise
+    except BaseException as error:
+        manifest.state = "failed"
+        manifest.error = "".join(traceback.format_exception_only(error)).strip()
+        raise
+    finally:
+        manifest.wall_s = round(earlier_s + time.monotonic() - started, 3)
+        manifest.peak_memory_mib = max(manifest.peak_memory_mib, round(meter.peak_mib, 1))
+        manifest.write(out)
+
+
+_LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold the folder for this process; the kernel lets go when the process ends, however."""
+    with open(out / _LOCK, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(f"{out}: another seekmath process is working in this folder") from None
+        yield
