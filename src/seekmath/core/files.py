@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:  # pyarrow takes 0.4 s to import, which --help must not pay
+    import pyarrow as pa
 
 SCRATCH_PREFIX = ".scratch-"
 
@@ -127,14 +127,20 @@ def _json_object(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
     return value
 
 
-def write_parquet(path: str | Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+def write_parquet(path: str | Path, rows: list[dict[str, Any]], schema: "pa.Schema") -> None:
     """Write rows with the given schema, zstd-compressed, whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     with whole_file(path, "wb") as file:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), file, compression="zstd")
 
 
-def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+def read_parquet(path: str | Path, columns: list[str] | None = None) -> "pa.Table":
     """Read a Parquet file, or the ``*.parquet`` files of a folder in name order, as one table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = Path(path)
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files:
@@ -150,7 +156,7 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
     return pa.concat_tables(tables)
 
 
-def _check_columns(path: Path, table: pa.Table, columns: list[str]) -> None:
+def _check_columns(path: Path, table: "pa.Table", columns: list[str]) -> None:
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise BadInput(f"{path}: has no column {', '.join(missing)}")

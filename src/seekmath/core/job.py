@@ -44,7 +44,7 @@ class Job:
             self._file.close()
 
     def log(self, step: int, **metrics: float | int | str | None) -> None:
-        """Append one line to ``metrics.jsonl``; a repeated step drops what was logged from it on."""
+        """Append one line to ``metrics.jsonl``; a repeated step drops what came after it."""
         if self._file is None:
             self.rewind(step - 1)
             self._file = open(self.out / "metrics.jsonl", "a", encoding="utf-8")

@@ -39,14 +39,13 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class StageType:
-    """What a stage is: its settings, its function as ``module:name``, and a line of help.
+    """What a stage is: its settings and its function as ``module:name``.
 
     ``version`` goes up when the function's outputs change, so that older outputs are redone.
     """
 
     settings: type[Settings]
     function: str
-    summary: str
     version: int = 1
 
 

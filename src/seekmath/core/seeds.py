@@ -6,8 +6,10 @@ workers draws the same numbers.
 
 import random
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def derive(seed: int, *keys: str | int) -> int:
@@ -16,8 +18,10 @@ def derive(seed: int, *keys: str | int) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
-def rng(seed: int, *keys: str | int) -> np.random.Generator:
+def rng(seed: int, *keys: str | int) -> "np.random.Generator":
     """A numpy generator for the purpose named by ``keys``."""
+    import numpy as np
+
     return np.random.default_rng(derive(seed, *keys))
 
 

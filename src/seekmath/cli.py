@@ -1,0 +1,242 @@
+"""The command line: parse, call, print. Floor 6.
+
+Exit codes: 0 done, 1 a fault of ours, 2 bad input, 130 interrupted (the same command resumes).
+Only click is imported here; everything else waits until a command needs it.
+"""
+
+import json
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seekmath.core.recipe import PlannedStage
+
+_HELP = {
+    "world": "Make a small web, problems and benchmarks to try the whole chain on.",
+    "extract": "Print the text of pages, formulas kept as LaTeX.",
+    "mine": "Mine a domain corpus from WARC files, round by round, from seed pages.",
+    "decontaminate": "Drop the text of a corpus that quotes benchmark problems.",
+    "tokenize": "Train or take a tokenizer and turn corpora into token shards.",
+    "pretrain": "Pre-train a decoder on token shards, or continue from a model.",
+    "sft": "Fine-tune a model on worked solutions.",
+    "reward": "Train an outcome reward model on graded samples.",
+    "grpo": "Reinforce a model with GRPO.",
+    "evaluate": "Measure models on benchmarks: greedy accuracy, Maj@K, Pass@K.",
+    "grade": "Judge recorded answers against gold answers.",
+    "report": "Write the HTML report of a run.",
+    "run": "Run a recipe: every stage that is not finished yet.",
+}
+_NOT_STAGES = ("extract", "grade", "report", "run")
+
+
+class Commands(click.Group):
+    """Lists every command at once and builds the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the work, ``run`` first."""
+        return ["run", *(name for name in _HELP if name != "run")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command ``cmd_name``, or None."""
+        if cmd_name in _HELP and cmd_name not in _NOT_STAGES:
+            from seekmath.options import stage_command
+
+            return stage_command(cmd_name, _HELP[cmd_name], run_stage)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line each, without building the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _HELP[name]) for name in self.list_commands(ctx)])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a misspelt one is answered with the nearest name."""
+        import difflib
+
+        if args and not args[0].startswith("-") and args[0] not in _HELP:
+            near = difflib.get_close_matches(args[0], _HELP, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="seekmath")
+def commands() -> None:
+    """Mine a mathematics corpus, train on it, reinforce with GRPO, measure (arXiv 2402.03300).
+
+    Start with: seekmath run recipes/laptop.yaml
+    """
+
+
+def run_stage(stage: "PlannedStage", out: str, overwrite: bool, quiet: bool, as_json: bool) -> None:
+    """Run one stage on files of one's own and print what it measured."""
+    from seekmath.core.log import Display
+    from seekmath.core.run import run_single
+
+    with Display(quiet=quiet) as display:
+        manifest = run_single(stage, Path(out), display, overwrite)
+    if as_json:
+        click.echo(json.dumps(manifest.metrics, ensure_ascii=False))
+    elif not quiet:
+        for key, value in manifest.metrics.items():
+            click.echo(f"{key}: {_short(value)}")
+        click.echo(f"written to {out}")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 300 else text[:300] + " …"
+
+
+@commands.command(short_help=_HELP["run"])
+@click.argument("recipe", type=click.Path())
+@click.argument("overrides", nargs=-1, metavar="[STAGE.FIELD=VALUE]...")
+@click.option("--out", help="Run directory.  [default: runs/NAME]")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
+def run(
+    recipe: str, overrides: tuple[str, ...], out: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Run every stage of RECIPE that is not finished yet, then write the report.
+
+    Killed at any moment, the same command resumes. Example:
+
+        seekmath run recipes/laptop.yaml grpo.group_size=16 seed=1 --out runs/wide
+    """
+    from rich.console import Console
+
+    from seekmath.core.log import Display
+    from seekmath.core.recipe import load_recipe
+    from seekmath.core.run import run_recipe
+    from seekmath.report.page import write_report
+    from seekmath.report.tables import rich_table
+    from seekmath.stages import STAGES
+
+    loaded = load_recipe(Path(recipe), list(overrides), STAGES)
+    folder = Path(out or f"runs/{loaded.name}")
+    with Display(quiet=quiet) as display:
+        run_recipe(loaded, folder, display)
+    page = write_report(folder)
+    if as_json:
+        from seekmath.report.tables import final_table
+
+        click.echo(json.dumps(final_table(folder), ensure_ascii=False))
+        return
+    Console().print(rich_table(folder))
+    click.echo(f"report: {page}")
+
+
+@commands.command(short_help=_HELP["extract"])
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE|URL|WARC...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per page: url, title, text.")
+@click.option("--out", help="Write to this file instead of the terminal.")
+def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
+    """Print the main text of HTML files, URLs or every page of WARC files.
+
+    Formulas stand in it as LaTeX between $…$ or $$…$$, whatever form they had. Example:
+
+        seekmath extract page.html --json
+    """
+    from contextlib import nullcontext
+
+    from seekmath.core.files import whole_file
+    from seekmath.mine.extract import extract_inputs
+
+    with whole_file(out) if out else nullcontext(sys.stdout) as file:
+        for page in extract_inputs(list(inputs)):
+            if as_json:
+                line = json.dumps(page, ensure_ascii=False)
+            else:
+                head = f"# {page['title']}\n\n" if page["title"] else ""
+                line = f"{head}{page['text']}\n"
+            file.write(line + "\n")
+
+
+@commands.command(short_help=_HELP["grade"])
+@click.option("--pairs", required=True, help="JSON lines with gold and prediction (.gz too).")
+@click.option("--out", required=True, help="The same lines with verdict, extracted and reason.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def grade(pairs: str, out: str, as_json: bool) -> None:
+    """Judge recorded answers: a full solution or a bare answer against the gold answer.
+
+    Example:
+
+        seekmath grade --pairs answers.jsonl --out graded.jsonl
+    """
+    from seekmath.verify.grade import grade_pairs
+
+    counts = grade_pairs(Path(pairs), Path(out))
+    if as_json:
+        click.echo(json.dumps(counts, ensure_ascii=False))
+        return
+    for name, value in counts.items():
+        click.echo(f"{name}: {_short(value)}")
+    click.echo(f"written to {out}")
+
+
+@commands.command(short_help=_HELP["report"])
+@click.argument("run_dir", metavar="RUN", type=click.Path())
+@click.option("--out", help="The HTML file.  [default: RUN/report.html]")
+def report(run_dir: str, out: str | None) -> None:
+    """Write the self-contained HTML report of the run directory RUN.
+
+    Example:
+
+        seekmath report runs/laptop
+    """
+    from seekmath.report.page import write_report
+
+    click.echo(write_report(Path(run_dir), Path(out) if out else None))
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point; turns every end into an exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        commands.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; the same command resumes", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    from seekmath.core.files import BadInput
+
+    if isinstance(error, BadInput):
+        click.echo(f"error: {error}", err=True)
+        return 2
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("seekmath"):
+        click.echo(
+            f"error: the package '{error.name}' is not installed; "
+            'pip install "seekmath[all]" (or [mine], [train], [report])',
+            err=True,
+        )
+        return 2
+    traceback.print_exception(error)
+    return 1
+
+
+if __name__ == "__main__":
+    main()

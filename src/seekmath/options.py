@@ -1,0 +1,147 @@
+"""A command for each stage, made from its settings: one option per field. Floor 6, beside cli."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+import yaml
+from pydantic.fields import FieldInfo
+
+from seekmath.core.complaints import allowed_values, unknown
+from seekmath.core.files import BadInput
+from seekmath.core.recipe import PlannedStage, Settings, StageType, read_yaml, validate
+from seekmath.stages import STAGES
+
+if TYPE_CHECKING:
+    pass
+
+Run = Callable[[PlannedStage, str, bool, bool, bool], None]
+
+# The field that takes a command's plain arguments, and the options whose natural name is singular.
+_ARGUMENTS = {"mine": "crawl"}
+_SINGULAR = {
+    ("evaluate", "models"): "--model",
+    ("evaluate", "benchmarks"): "--benchmark",
+}
+_EXAMPLES = {
+    "world": "seekmath world --pages 2000 --out world",
+    "mine": "seekmath mine --recipe recipes/mine.yaml *.warc.gz --seeds seeds.txt --out mined",
+    "decontaminate": "seekmath decontaminate --corpus mined/corpus --benchmarks test.jsonl"
+    " --out clean",
+    "tokenize": "seekmath tokenize --corpus mined/corpus --out tokens",
+    "pretrain": "seekmath pretrain --tokens tokens --out base",
+    "sft": "seekmath sft --model base/model --problems train.jsonl --out sft",
+    "reward": "seekmath reward --model sft/model --problems train.jsonl --out reward",
+    "grpo": "seekmath grpo --model sft/model --problems train.jsonl --out grpo --steps 100",
+    "evaluate": "seekmath evaluate --model grpo/model --benchmark test.jsonl --out results",
+}
+
+
+def stage_command(name: str, summary: str, run: Run) -> click.Command:
+    """The click command of the stage ``name``; it validates and then calls ``run``."""
+    stage = STAGES[name]
+    argument = _ARGUMENTS.get(name, "")
+    parameters: list[click.Parameter] = [
+        _option(name, field, info, stage)
+        for field, info in stage.settings.model_fields.items()
+        if field != argument
+    ]
+    if argument:
+        parameters.append(click.Argument([argument], nargs=-1, metavar="WARC..."))
+    parameters += _common_options()
+
+    def callback(**given: Any) -> None:
+        common = {key: given.pop(key) for key in ("out", "recipe", "overwrite", "quiet", "as_json")}
+        seed = given.pop("seed")
+        planned = _plan(name, stage, given, common["recipe"], seed)
+        run(planned, common["out"], common["overwrite"], common["quiet"], common["as_json"])
+
+    text = f"{summary}\n\nExample:\n\n    {_EXAMPLES[name]}"
+    return click.Command(name, params=parameters, callback=callback, help=text, short_help=summary)
+
+
+def _common_options() -> list[click.Parameter]:
+    return [
+        click.Option(["--out"], required=True, help="Folder for the outputs."),
+        click.Option(["--recipe"], help="Take settings from this recipe's stage of the same type."),
+        click.Option(["--seed"], type=int, help="Seed of every random choice.  [default: 0]"),
+        click.Option(["--overwrite"], is_flag=True, help="Redo a folder made with other settings."),
+        click.Option(["--quiet"], is_flag=True, help="No progress display."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the metrics as JSON."),
+    ]
+
+
+def _option(command: str, field: str, info: FieldInfo, stage: StageType) -> click.Option:
+    kind = get_origin(info.annotation) or info.annotation
+    flag = _SINGULAR.get((command, field), "--" + field.replace("_", "-"))
+    text = info.description or ""
+    if not info.is_required() and info.default not in ("", None):
+        default = info.get_default(call_default_factory=True)
+        text += f"  [default: {_shown(default)}]" if default not in ([], {}) else ""
+    if kind is bool:
+        return click.Option([f"{flag}/--no-{flag[2:]}", field], default=None, help=text)
+    if kind is Literal:
+        choice = click.Choice([str(value) for value in get_args(info.annotation)])
+        return click.Option([flag, field], type=choice, help=text)
+    metavar = {int: "INTEGER", float: "NUMBER", dict: "NAME=VALUE"}.get(kind or str, "TEXT")
+    many = kind in (list, tuple, dict)
+    return click.Option([flag, field], multiple=many, metavar=metavar, help=text)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return str(value)
+
+
+def _plan(
+    name: str, stage: StageType, given: dict[str, Any], recipe: str | None, seed: int | None
+) -> PlannedStage:
+    body = _from_recipe(recipe, name) if recipe else {}
+    recipe_seed = body.pop("seed", 0)
+    for field, value in given.items():
+        if value not in (None, ()):
+            body[field] = _typed(stage.settings, field, value)
+    settings = validate(f"seekmath {name}", stage.settings, body)
+    return PlannedStage(name, name, stage, settings, recipe_seed if seed is None else seed)
+
+
+def _from_recipe(recipe: str, name: str) -> dict[str, Any]:
+    path = Path(recipe)
+    raw = read_yaml(path)
+    stages = raw.get("stages") or {}
+    bodies = {key: dict(body or {}) for key, body in stages.items()}
+    of_type = [body for key, body in bodies.items() if body.pop("type", key) == name]
+    if len(of_type) != 1:
+        raise BadInput(
+            unknown(f"{path}: stages: needs one stage of type '{name}'", name, list(bodies))
+        )
+    return {"seed": raw.get("seed", 0), **of_type[0]}
+
+
+def _typed(model: type[Settings], field: str, value: Any) -> Any:
+    kind = get_origin(model.model_fields[field].annotation) or model.model_fields[field].annotation
+    if kind is dict:
+        return dict(_pair(field, item, model) for item in value)
+    if kind in (list, tuple):
+        return list(value)
+    if kind in (int, float, str, bool, Literal):
+        return value
+    return yaml.safe_load(value)
+
+
+def _pair(field: str, item: str, model: type[Settings]) -> tuple[str, Any]:
+    key, equals, value = item.partition("=")
+    if equals:
+        return key, yaml.safe_load(value)
+    if "Source" in str(model.model_fields[field].annotation):
+        folder = item.rstrip("/").split("/")
+        # ``runs/x/grpo/model`` is known by the stage that made it.
+        name = folder[-2] if folder[-1] == "model" and len(folder) > 1 else folder[-1]
+        return name, item
+    raise BadInput(
+        f"--{field}: found '{item}'; allowed: NAME=VALUE, {allowed_values(model, field)}"
+    )
