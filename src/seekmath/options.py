@@ -13,9 +13,6 @@ from seekmath.core.files import BadInput
 from seekmath.core.recipe import PlannedStage, Settings, StageType, read_yaml, validate
 from seekmath.stages import STAGES
 
-if TYPE_CHECKING:
-    pass
-
 Run = Callable[[PlannedStage, str, bool, bool, bool], None]
 
 # The field that takes a command's plain arguments, and the options whose natural name is singular.

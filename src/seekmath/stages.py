@@ -13,40 +13,13 @@ from seekmath.train.settings import PretrainSettings, RewardSettings, SftSetting
 from seekmath.world.settings import WorldSettings
 
 STAGES = {
-    "world": StageType(
-        WorldSettings,
-        "seekmath.world.web:make_world",
-    ),
-    "mine": StageType(
-        MineSettings,
-        "seekmath.mine.rounds:mine",
-    ),
-    "decontaminate": StageType(
-        DecontaminateSettings,
-        "seekmath.mine.decontaminate:decontaminate",
-    ),
-    "tokenize": StageType(
-        TokenizeSettings,
-        "seekmath.corpus.shards:tokenize",
-    ),
-    "pretrain": StageType(
-        PretrainSettings,
-        "seekmath.train.pretrain:pretrain",
-    ),
-    "sft": StageType(
-        SftSettings,
-        "seekmath.train.sft:sft",
-    ),
-    "reward": StageType(
-        RewardSettings,
-        "seekmath.train.reward_model:reward",
-    ),
-    "grpo": StageType(
-        GrpoSettings,
-        "seekmath.rl.trainer:grpo",
-    ),
-    "evaluate": StageType(
-        EvaluateSettings,
-        "seekmath.evaluate.runner:evaluate",
-    ),
+    "world": StageType(WorldSettings, "seekmath.world.web:make_world"),
+    "mine": StageType(MineSettings, "seekmath.mine.rounds:mine"),
+    "decontaminate": StageType(DecontaminateSettings, "seekmath.mine.decontaminate:decontaminate"),
+    "tokenize": StageType(TokenizeSettings, "seekmath.corpus.shards:tokenize"),
+    "pretrain": StageType(PretrainSettings, "seekmath.train.pretrain:pretrain"),
+    "sft": StageType(SftSettings, "seekmath.train.sft:sft"),
+    "reward": StageType(RewardSettings, "seekmath.train.reward_model:reward"),
+    "grpo": StageType(GrpoSettings, "seekmath.rl.trainer:grpo"),
+    "evaluate": StageType(EvaluateSettings, "seekmath.evaluate.runner:evaluate"),
 }
