@@ -32,7 +32,8 @@ lint: .venv/dev.stamp
 
 # Pin what this environment holds; run after a change of dependencies and a green `make test`.
 lock: .venv/dev.stamp
-	$(BIN)/python -m pip freeze --exclude-editable | sort -f > constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | sort -f \
+		> constraints.txt
 
 clean:
 	rm -rf .venv runs .mypy_cache .pytest_cache .ruff_cache .hypothesis
