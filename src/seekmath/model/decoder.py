@@ -1,0 +1,236 @@
+"""A decoder of the Llama family with Hugging Face's tensor names.
+
+Llama, DeepSeek-LLM/Math, Mistral without a sliding window, Qwen2/2.5 (biases on queries, keys and
+values) and Qwen3 (normalised queries and keys): RMSNorm before each block, rotary positions,
+SwiGLU. Checked against transformers, family by family, in the tests.
+"""
+
+# B rows, T tokens, S cached and new tokens, C width, V vocabulary, H heads, D width of a head
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seekmath.core.seeds import derive
+from seekmath.model.attention import attend, document_mask
+from seekmath.model.sizes import ModelConfig
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square normalisation in fp32."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension."""
+        return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+
+
+@dataclass
+class LayerCache:
+    """Keys and values of one layer, (rows, key-value heads, slots, head width)."""
+
+    keys: Tensor
+    values: Tensor
+
+
+@dataclass
+class Cache:
+    """Keys and values of all layers, with the slot that the next token of each row takes.
+
+    ``mask`` is what the new tokens may look at, broadcastable to (B, 1, T, S); ``slots`` says
+    where each of their keys is written, (B, T).
+    """
+
+    layers: list[LayerCache]
+    slots_BT: Tensor
+    mask: Tensor
+
+
+class Attention(nn.Module):
+    """Multi-head attention with rotary positions and grouped key-value heads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        queries = config.num_attention_heads * config.head_dim
+        pairs = config.num_key_value_heads * config.head_dim
+        self.q_proj = nn.Linear(config.hidden_size, queries, bias=config.attention_bias)
+        self.k_proj = nn.Linear(config.hidden_size, pairs, bias=config.attention_bias)
+        self.v_proj = nn.Linear(config.hidden_size, pairs, bias=config.attention_bias)
+        self.o_proj = nn.Linear(queries, config.hidden_size, bias=False)
+        if config.qk_norm:
+            self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+            self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+
+    def forward(
+        self,
+        x_BTC: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        cache: LayerCache | None,
+        slots_BT: Tensor | None,
+    ) -> Tensor:
+        """Mix tokens; with a cache the new keys and values are written to their slots first."""
+        rows, length, _ = x_BTC.shape
+        q, k, v = self.q_proj(x_BTC), self.k_proj(x_BTC), self.v_proj(x_BTC)
+        q, k, v = (part.view(rows, length, -1, self.config.head_dim) for part in (q, k, v))
+        if self.config.qk_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+        q, k = rotate(q, *rotation), rotate(k, *rotation)
+        if cache is not None and slots_BT is not None:
+            index = slots_BT[:, None, :, None].expand_as(k)
+            cache.keys.scatter_(2, index, k)
+            cache.values.scatter_(2, index, v)
+            k, v = cache.keys, cache.values
+        mixed_BHTD = attend(q, k, v, mask)
+        return self.o_proj(mixed_BHTD.transpose(1, 2).reshape(rows, length, -1))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Widen, gate, narrow."""
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward, each on a normalised residual stream."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = FeedForward(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        cache: LayerCache | None,
+        slots_BT: Tensor | None,
+    ) -> Tensor:
+        """One block."""
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, cache, slots_BT)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Backbone(nn.Module):
+    """Embedding, layers, final norm; apart because Hugging Face names it ``model``."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+
+class Decoder(nn.Module):
+    """The whole model: tokens to logits of the next token."""
+
+    rotation_SD: Tensor
+
+    def __init__(self, config: ModelConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Backbone(config)
+        if not config.tie_word_embeddings:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        angles = rotation_angles(config.max_position_embeddings, config.head_dim, config.rope_theta)
+        self.register_buffer("rotation_SD", angles, persistent=False)
+        if not self.model.embed_tokens.weight.is_meta:
+            initialise(self, seed)
+
+    def hidden(
+        self,
+        tokens_BT: Tensor,
+        positions_BT: Tensor | None = None,
+        documents_BT: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """The (B, T, C) states after the final norm.
+
+        Args:
+            tokens_BT: token ids.
+            positions_BT: positions; 0, 1, … by default.
+            documents_BT: document ids of packed rows; attention stays inside a document.
+            cache: keys and values seen before; the new ones are written into it.
+        """
+        if cache is not None:
+            mask: Tensor | None = cache.mask
+        else:
+            mask = None if documents_BT is None else document_mask(documents_BT)
+        x_BTC = self.model.embed_tokens(tokens_BT)
+        angles = (
+            self.rotation_SD[: tokens_BT.shape[1]][None]
+            if positions_BT is None
+            else self.rotation_SD[positions_BT]
+        )
+        rotation = (angles.cos()[:, None].to(x_BTC.dtype), angles.sin()[:, None].to(x_BTC.dtype))
+        for number, layer in enumerate(self.model.layers):
+            layer_cache = cache.layers[number] if cache else None
+            x_BTC = layer(x_BTC, rotation, mask, layer_cache, cache.slots_BT if cache else None)
+        return self.model.norm(x_BTC)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of every next token, (…, V)."""
+        tied = self.config.tie_word_embeddings
+        return F.linear(hidden, self.model.embed_tokens.weight if tied else self.lm_head.weight)
+
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        positions_BT: Tensor | None = None,
+        documents_BT: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """The (B, T, V) logits; see ``hidden`` for the arguments."""
+        return self.logits(self.hidden(tokens_BT, positions_BT, documents_BT, cache))
+
+
+def rotation_angles(length: int, head_dim: int, theta: float) -> Tensor:
+    """Angles of the rotary position embedding, (length, head_dim), halves repeated."""
+    powers = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
+    angles = torch.outer(torch.arange(length, dtype=torch.float32), theta**-powers)
+    return torch.cat([angles, angles], dim=-1)
+
+
+def rotate(x_BHTD: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Turn each pair (d, d + D/2) by its position's angle."""
+    first, second = x_BHTD.chunk(2, dim=-1)
+    return x_BHTD * cosine + torch.cat([-second, first], dim=-1) * sine
+
+
+def initialise(model: nn.Module, seed: int) -> None:
+    """Fill weights from seeds keyed by parameter name, so that every rank count starts the same.
+
+    Normal with deviation 0.02, divided by sqrt(2 layers) where a block writes to the residual
+    stream; norms one, biases zero.
+    """
+    layers = sum(1 for name, _ in model.named_modules() if name.endswith(".mlp"))
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2:
+            parameter.data.fill_(1.0 if "norm" in name else 0.0)
+            continue
+        generator = torch.Generator().manual_seed(derive(seed, "weight", name) % 2**62)
+        deviation = 0.02
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            deviation /= math.sqrt(2 * layers)
+        fresh = torch.empty(parameter.shape).normal_(0.0, deviation, generator=generator)
+        parameter.data.copy_(fresh)

@@ -1,0 +1,301 @@
+"""The native sampler: a group shares its prompt's prefill, ended rows leave, others take over.
+
+Every random number is a pure function of (seed, prompt key, sample, position), so a completion
+does not depend on what else is in the batch.
+"""
+
+# P prompts, R rows (samples under way), S slots of the cache, V vocabulary, N new tokens at most
+
+from collections import deque
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seekmath.core.seeds import derive
+from seekmath.model.decoder import Cache, Decoder, LayerCache
+
+# Ended rows are dropped once they are this share of the batch: copying the cache costs too.
+_COMPACT_SHARE = 0.15
+# The cache is read up to the longest row, rounded up: fewer shapes, no useless slots.
+_SLOT_STEP = 16
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled continuation.
+
+    ``token_ids`` hold the stop token where there is one; ``logprobs`` are those of each token
+    under the distribution it was drawn from (temperature 1 when greedy), in nats.
+    """
+
+    token_ids: list[int]
+    logprobs: list[float]
+    stop_reason: str  # "stop" or "length"
+
+
+@dataclass
+class _Rows:
+    """Samples under way; the first dimension of each tensor is the row."""
+
+    prompt_R: Tensor
+    sample_R: Tensor
+    key_R: Tensor  # 64-bit seed of the row's draws
+    length_R: Tensor  # tokens so far, and so the slot of the next
+    last_R: Tensor  # the token to feed next
+    count_R: Tensor  # completion tokens so far
+    token_RN: Tensor
+    logprob_RN: Tensor
+    ended_R: Tensor
+    stopped_R: Tensor
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What stays the same for a whole call."""
+
+    n: int
+    new_tokens: int
+    temperature: float
+    top_p: float
+    stops: Tensor
+    slots: int
+
+
+@torch.inference_mode()
+def sample(
+    model: Decoder,
+    prompts: list[list[int]],
+    *,
+    n: int,
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float = 1.0,
+    stop_ids: set[int],
+    seed: int,
+    prompt_keys: list[int] | None = None,
+    max_rows: int = 256,
+) -> list[list[Completion]]:
+    """Draw ``n`` completions of each prompt.
+
+    Args:
+        model: any decoder; its context bounds prompt and completion together.
+        prompts: token ids, each at least one long.
+        n: completions per prompt.
+        max_new_tokens: after so many tokens a completion is cut ("length").
+        temperature: 0 is greedy.
+        top_p: keep the likeliest tokens that together reach this probability.
+        stop_ids: tokens that end a completion ("stop").
+        seed: with prompt key, sample number and position it decides every draw.
+        prompt_keys: what names each prompt in the seeds; its place in the list by default.
+        max_rows: completions under way at once (at least one group).
+
+    Returns:
+        Completions as [prompt][sample].
+
+    Raises:
+        ValueError: a prompt is empty or leaves no room in the context.
+    """
+    context = model.config.max_position_embeddings
+    longest = max(map(len, prompts), default=0)
+    if longest >= context or any(not prompt for prompt in prompts):
+        raise ValueError(f"prompts must hold 1 to {context - 1} tokens; the longest has {longest}")
+    device = model.rotation_SD.device
+    slots = min(context, -(-(longest + max_new_tokens) // _SLOT_STEP) * _SLOT_STEP)
+    stops = torch.tensor(sorted(stop_ids) or [-1], device=device)
+    plan = _Plan(n, max_new_tokens, temperature, top_p, stops, slots)
+    keys = prompt_keys or list(range(len(prompts)))
+    # Longest first: prompts of like length are prefilled together.
+    waiting = deque(sorted(range(len(prompts)), key=lambda p: -len(prompts[p])))
+    done: list[list[Completion]] = [[Completion([], [], "")] * n for _ in prompts]
+    rows: _Rows | None = None
+    caches: list[LayerCache] = []
+    while waiting or rows is not None:
+        room = max_rows - (0 if rows is None else len(rows.last_R))
+        if waiting and (rows is None or room >= max(n, max_rows // 4)):
+            taken = [waiting.popleft() for _ in range(min(len(waiting), max(1, room // n)))]
+            fresh, fresh_caches = _prefill(model, plan, prompts, taken, keys, seed)
+            rows, caches = _join(rows, caches, fresh, fresh_caches)
+        assert rows is not None
+        _draw(plan, rows, _decode(model, rows, caches))
+        ended = int(rows.ended_R.sum())
+        if ended == len(rows.last_R):
+            _collect(rows, done)
+            rows, caches = None, []
+        elif ended > _COMPACT_SHARE * len(rows.last_R):
+            _collect(rows, done)
+            rows, caches = _compact(rows, caches)
+    return done
+
+
+def _prefill(
+    model: Decoder,
+    plan: _Plan,
+    prompts: list[list[int]],
+    taken: list[int],
+    keys: list[int],
+    seed: int,
+) -> tuple[_Rows, list[LayerCache]]:
+    """Fill the cache with all but the last token of each prompt, once a group, then repeat it."""
+    device = model.rotation_SD.device
+    lengths_P = torch.tensor([len(prompts[p]) - 1 for p in taken], device=device)
+    width = max(1, int(lengths_P.max()))
+    tokens_PT = torch.zeros(len(taken), width, dtype=torch.long)
+    for row, p in enumerate(taken):
+        tokens_PT[row, : len(prompts[p]) - 1] = torch.tensor(prompts[p][:-1])
+    causal_TS = torch.ones(width, plan.slots, dtype=torch.bool, device=device).tril()
+    slots_PT = torch.arange(width, device=device).expand(len(taken), -1)
+    caches = _empty_caches(model, len(taken), plan.slots)
+    # Padding behind a shorter prompt fills slots that its own tokens overwrite before use.
+    model.hidden(tokens_PT.to(device), cache=Cache(caches, slots_PT, causal_TS[None, None]))
+    caches = [
+        LayerCache(c.keys.repeat_interleave(plan.n, 0), c.values.repeat_interleave(plan.n, 0))
+        for c in caches
+    ]
+    return _fresh_rows(plan, prompts, taken, keys, seed, device), caches
+
+
+def _empty_caches(model: Decoder, rows: int, slots: int) -> list[LayerCache]:
+    config, weight = model.config, model.model.embed_tokens.weight
+    shape = (rows, config.num_key_value_heads, slots, config.head_dim)
+    return [
+        LayerCache(weight.new_zeros(shape), weight.new_zeros(shape))
+        for _ in range(config.num_hidden_layers)
+    ]
+
+
+def _fresh_rows(
+    plan: _Plan,
+    prompts: list[list[int]],
+    taken: list[int],
+    keys: list[int],
+    seed: int,
+    device: torch.device,
+) -> _Rows:
+    pairs = [(p, s) for p in taken for s in range(plan.n)]
+    count = len(pairs)
+
+    def column(values: list[int]) -> Tensor:
+        return torch.tensor(values, device=device)
+
+    def zeros(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
+        return torch.zeros(*shape, dtype=dtype, device=device)
+
+    return _Rows(
+        prompt_R=column([p for p, _ in pairs]),
+        sample_R=column([s for _, s in pairs]),
+        key_R=column([derive(seed, "sample", keys[p], s) for p, s in pairs]),
+        length_R=column([len(prompts[p]) - 1 for p, _ in pairs]),
+        last_R=column([prompts[p][-1] for p, _ in pairs]),
+        count_R=zeros(count),
+        token_RN=zeros(count, plan.new_tokens),
+        logprob_RN=zeros(count, plan.new_tokens, dtype=torch.float32),
+        ended_R=zeros(count, dtype=torch.bool),
+        stopped_R=zeros(count, dtype=torch.bool),
+    )
+
+
+def _decode(model: Decoder, rows: _Rows, caches: list[LayerCache]) -> Tensor:
+    """Feed each row's last token; the (R, V) logits of its next."""
+    longest = int(rows.length_R.max()) + 1
+    seen = min(caches[0].keys.shape[2], -(-longest // _SLOT_STEP) * _SLOT_STEP)
+    views = [LayerCache(c.keys[:, :, :seen], c.values[:, :, :seen]) for c in caches]
+    slot_R1 = rows.length_R[:, None]
+    mask_RS = torch.arange(seen, device=slot_R1.device) <= slot_R1
+    cache = Cache(views, slot_R1, mask_RS[:, None, None])
+    hidden_R1C = model.hidden(rows.last_R[:, None], positions_BT=slot_R1, cache=cache)
+    return model.logits(hidden_R1C[:, 0])
+
+
+def _draw(plan: _Plan, rows: _Rows, logits_RV: Tensor) -> None:
+    """Choose each row's next token and note it; rows that have ended stay as they are."""
+    logits_RV = logits_RV.float()
+    if plan.temperature > 0:
+        logprobs_RV = torch.log_softmax(logits_RV / plan.temperature, dim=-1)
+        if plan.top_p < 1:
+            logprobs_RV = _nucleus(logprobs_RV, plan.top_p)
+        uniform_R1 = _uniform(rows.key_R, rows.count_R)[:, None]
+        token_R = _inverse_cdf(logprobs_RV, uniform_R1)
+    else:
+        logprobs_RV = torch.log_softmax(logits_RV, dim=-1)
+        token_R = logits_RV.argmax(dim=-1)
+    going_R = ~rows.ended_R
+    place_R1 = rows.count_R.clamp(max=plan.new_tokens - 1)[:, None]
+    chosen_R1 = logprobs_RV.gather(1, token_R[:, None])
+    keep_R1 = going_R[:, None]
+    rows.token_RN.scatter_(
+        1, place_R1, torch.where(keep_R1, token_R[:, None], rows.token_RN.gather(1, place_R1))
+    )
+    rows.logprob_RN.scatter_(
+        1, place_R1, torch.where(keep_R1, chosen_R1, rows.logprob_RN.gather(1, place_R1))
+    )
+    rows.count_R += going_R
+    rows.length_R += going_R
+    rows.last_R = torch.where(going_R, token_R, rows.last_R)
+    rows.stopped_R |= going_R & torch.isin(token_R, plan.stops)
+    full_R = (rows.count_R >= plan.new_tokens) | (rows.length_R >= plan.slots)
+    rows.ended_R |= rows.stopped_R | full_R
+
+
+def _inverse_cdf(logprobs_RV: Tensor, uniform_R1: Tensor) -> Tensor:
+    cumulative_RV = logprobs_RV.exp().cumsum(dim=-1)
+    # Scaled by the sum as computed, so that rounding never points behind the last token.
+    target_R1 = uniform_R1 * cumulative_RV[:, -1:]
+    token_R1 = torch.searchsorted(cumulative_RV, target_R1, right=True)
+    return token_R1[:, 0].clamp(max=logprobs_RV.shape[1] - 1)
+
+
+def _nucleus(logprobs_RV: Tensor, top_p: float) -> Tensor:
+    ordered_RV, order_RV = logprobs_RV.sort(dim=-1, descending=True)
+    before_RV = ordered_RV.exp().cumsum(dim=-1) - ordered_RV.exp()
+    ordered_RV = ordered_RV.masked_fill(before_RV >= top_p, -torch.inf)
+    kept_RV = torch.empty_like(logprobs_RV).scatter_(1, order_RV, ordered_RV)
+    return torch.log_softmax(kept_RV, dim=-1)
+
+
+def _uniform(key_R: Tensor, position_R: Tensor) -> Tensor:
+    """A number in [0, 1) for each (row key, position): splitmix64, counter-based."""
+    state = key_R.cpu().numpy().astype(np.uint64)
+    state += (position_R.cpu().numpy().astype(np.uint64) + np.uint64(1)) * np.uint64(
+        0x9E3779B97F4A7C15
+    )
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
+    # 24 bits: every value is exact in fp32 and below one.
+    return torch.from_numpy((state >> np.uint64(40)).astype(np.float32) / 2**24).to(key_R.device)
+
+
+def _collect(rows: _Rows, done: list[list[Completion]]) -> None:
+    ended = rows.ended_R.nonzero()[:, 0].tolist()
+    tokens, logprobs = rows.token_RN.tolist(), rows.logprob_RN.tolist()
+    for row in ended:
+        count = int(rows.count_R[row])
+        reason = "stop" if bool(rows.stopped_R[row]) else "length"
+        done[int(rows.prompt_R[row])][int(rows.sample_R[row])] = Completion(
+            tokens[row][:count], logprobs[row][:count], reason
+        )
+
+
+def _compact(rows: _Rows, caches: list[LayerCache]) -> tuple[_Rows, list[LayerCache]]:
+    kept = (~rows.ended_R).nonzero()[:, 0]
+    smaller = _Rows(**{f.name: getattr(rows, f.name)[kept] for f in fields(_Rows)})
+    return smaller, [LayerCache(c.keys[kept], c.values[kept]) for c in caches]
+
+
+def _join(
+    rows: _Rows | None, caches: list[LayerCache], fresh: _Rows, fresh_caches: list[LayerCache]
+) -> tuple[_Rows, list[LayerCache]]:
+    if rows is None:
+        return fresh, fresh_caches
+    joined = _Rows(
+        **{
+            f.name: torch.cat([getattr(rows, f.name), getattr(fresh, f.name)])
+            for f in fields(_Rows)
+        }
+    )
+    return joined, [
+        LayerCache(torch.cat([a.keys, b.keys]), torch.cat([a.values, b.values]))
+        for a, b in zip(caches, fresh_caches, strict=True)
+    ]
