@@ -1,0 +1,162 @@
+"""Recall: a fastText classifier trained on seeds against random pages, scoring all (section 2.1).
+
+The real fastText trains. A supervised model with two labels is linear in its features, so after
+training its input matrix times the difference of the two output rows leaves one float for each
+word and n-gram bucket; scores are fastText's own probabilities, an order of magnitude faster and
+without its model file (checked against ``fasttext`` in the tests).
+"""
+
+# V words, K buckets, F features of one text
+
+import io
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seekmath.core.files import whole_file
+
+_END = "</s>"  # fastText ends every line with it
+_FNV_START, _FNV_PRIME, _LOW_32 = 2166136261, 16777619, 0xFFFFFFFF
+_NGRAM_FACTOR = np.uint64(116049371)  # fastText's Dictionary::addWordNgrams
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """fastText's hyperparameters; the paper's are dim 256, lr 0.1, 3-grams, min count 3, 3 epochs."""
+
+    dim: int
+    learning_rate: float
+    word_ngrams: int
+    min_count: int
+    epochs: int
+    buckets: int
+    seed: int
+
+
+class FnvHashes(dict[str, int]):
+    """fastText's 32-bit word hashes as signed numbers, remembered."""
+
+    def __missing__(self, word: str) -> int:
+        value = _FNV_START
+        for byte in word.encode("utf-8", "replace"):
+            # fastText reads bytes as signed characters: a high byte sets all upper bits.
+            value = ((value ^ (byte if byte < 128 else byte | 0xFFFFFF00)) * _FNV_PRIME) & _LOW_32
+        signed = value - (1 << 32) if value >> 31 else value
+        if len(self) < 2_000_000:
+            self[word] = signed
+        return signed
+
+
+_HASHES = FnvHashes()
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A two-label fastText model collapsed to one weight for each feature.
+
+    Attributes:
+        vocabulary: word to row, of the V words seen at least ``min_count`` times.
+        weights: float32 of shape (V + K,): log-odds that a feature gives when it stands alone.
+        word_ngrams: longest n-gram of words.
+    """
+
+    vocabulary: dict[str, int]
+    weights: NDArray[np.float32]
+    word_ngrams: int
+
+    def score(self, words: Sequence[str]) -> float:
+        """Probability that the text is of the positive class, as fastText would give it."""
+        features_F = self.features(words)
+        if not len(features_F):
+            return 0.5
+        logit = float(self.weights[features_F].mean(dtype=np.float64))
+        return 1.0 / (1.0 + float(np.exp(-logit)))
+
+    def features(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Rows of the words and the hashed n-grams of one text, as fastText forms them."""
+        line = [*words, _END]
+        known = self.vocabulary
+        rows = [row for word in line if (row := known.get(word, -1)) >= 0]
+        buckets = len(self.weights) - len(known)
+        if self.word_ngrams < 2 or not buckets:
+            return np.array(rows, np.int64)
+        hashes = np.fromiter((_HASHES[word] for word in line), np.int64, len(line)).view(np.uint64)
+        parts = [np.array(rows, np.int64)]
+        total = hashes
+        for n in range(1, self.word_ngrams):
+            total = total[: len(line) - n] * _NGRAM_FACTOR + hashes[n:]
+            parts.append((total % np.uint64(buckets)).astype(np.int64) + len(known))
+        return np.concatenate(parts)
+
+    def save(self, path: Path) -> None:
+        """Write the words and weights as ``.npz``, whole or not at all; nothing in it is code."""
+        names = np.frombuffer("\n".join(self.vocabulary).encode(), np.uint8)
+        with whole_file(path, "wb") as file:
+            np.savez(file, words=names, weights=self.weights, ngrams=np.int64(self.word_ngrams))
+
+    @classmethod
+    def load(cls, path: Path) -> "Classifier":
+        """Read what ``save`` wrote."""
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as parts:
+            words = parts["words"].tobytes().decode().split("\n")
+            rows = {word: row for row, word in enumerate(words)}
+            return cls(rows, parts["weights"], int(parts["ngrams"]))
+
+
+def train(
+    positives: Iterable[Sequence[str]], negatives: Iterable[Sequence[str]], plan: TrainingPlan
+) -> Classifier:
+    """Train the real fastText on one thread (so that a seed gives one model) and collapse it.
+
+    Args:
+        positives: words of the seed pages (``words.scored_words``).
+        negatives: words of the random pages.
+        plan: the hyperparameters.
+
+    Raises:
+        ValueError: no word occurs ``min_count`` times.
+    """
+    import fasttext
+
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace") as file:
+        for line in _mixed(positives, negatives):
+            file.write(line)
+        file.flush()
+        model = fasttext.train_supervised(
+            file.name,
+            dim=plan.dim,
+            lr=plan.learning_rate,
+            wordNgrams=plan.word_ngrams,
+            minCount=plan.min_count,
+            epoch=plan.epochs,
+            bucket=plan.buckets,
+            thread=1,
+            seed=plan.seed % 2**31,
+            verbose=0,
+        )
+    return collapse(model, plan.word_ngrams)
+
+
+def collapse(model: "fasttext.FastText._FastText", word_ngrams: int) -> Classifier:  # noqa: F821
+    """One weight for each input row: its product with the difference of the two output rows."""
+    positive = model.get_labels().index("__label__math")
+    # asarray reads fastText's own memory; its get_input_matrix would copy gigabytes.
+    output = np.asarray(model.f.getOutputMatrix())
+    weights = np.asarray(model.f.getInputMatrix()) @ (output[positive] - output[1 - positive])
+    vocabulary = {word: row for row, word in enumerate(model.get_words())}
+    return Classifier(vocabulary, weights.astype(np.float32), word_ngrams)
+
+
+def _mixed(positives: Iterable[Sequence[str]], negatives: Iterable[Sequence[str]]) -> list[str]:
+    """Labelled lines, the two classes spread evenly: fastText reads its file in order."""
+    lines = [
+        [f"__label__{label} {' '.join(words)}\n" for words in texts]
+        for label, texts in (("math", positives), ("other", negatives))
+    ]
+    places = [(at + 0.5) / len(group) for group in lines for at in range(len(group))]
+    flat = lines[0] + lines[1]
+    return [flat[at] for at in np.argsort(places, kind="stable")]

@@ -1,0 +1,98 @@
+"""Settings of the mining stages. The paper's values are the defaults where it states any."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from seekmath.core.recipe import Settings, Source
+
+
+class MineSettings(Settings):
+    """``mine``: from WARC files and seed pages to a corpus, round by round (section 2.1)."""
+
+    crawl: list[Source] = Field(description="WARC files, or folders of them")
+    seeds: Source = Field(description="the seed pages: a text file with one URL per line")
+    benchmarks: Source = Field(
+        "", description="JSON-lines file or folder of benchmark items to keep out of the corpus"
+    )
+    labels: Source = Field(
+        "", description="Parquet or JSON lines with url and math or label; for measuring only"
+    )
+    workers: int = Field(2, ge=0, le=256, description="processes; 0 works in this one")
+    page_cpu_s: float = Field(
+        20.0, gt=0, description="processor seconds a page may take before it is quarantined"
+    )
+    least_words: int = Field(20, ge=0, description="shorter pages are dropped")
+
+    shingle: int = Field(5, ge=1, le=20, description="words (Chinese: characters) per shingle")
+    bands: int = Field(14, ge=1, description="MinHash bands (FineWeb: 14)")
+    rows: int = Field(8, ge=1, description="minima in a band (FineWeb: 8)")
+    jaccard: float = Field(
+        0.8, ge=0, le=1, description="estimated similarity from which two pages are duplicates"
+    )
+
+    dim: int = Field(256, ge=1, description="fastText vector size (paper: 256)")
+    learning_rate: float = Field(0.1, gt=0, description="fastText learning rate (paper: 0.1)")
+    word_ngrams: int = Field(3, ge=1, le=5, description="longest word n-gram (paper: 3)")
+    min_count: int = Field(3, ge=1, description="rarer words are left out (paper: 3)")
+    epochs: int = Field(3, ge=1, description="passes over the training pages (paper: 3)")
+    least_updates: int = Field(
+        0,
+        ge=0,
+        description="more epochs until this many training pages were seen; for few seeds, with"
+        " which the paper's 3 epochs (3,000,000 pages) are too few updates to learn anything",
+    )
+    buckets: int = Field(
+        2_000_000, ge=1, description="hash buckets for n-grams (fastText's default: 2,000,000)"
+    )
+    scored_words: int = Field(2_000, ge=1, description="words of a page that fastText reads")
+    seed_limit: int = Field(500_000, ge=1, description="most positive pages (paper: 500,000)")
+    negatives_per_seed: float = Field(
+        1.0, gt=0, description="random pages for each positive page (paper: 1)"
+    )
+
+    keep_tokens: int = Field(
+        0, ge=0, description="token budget of the corpus (paper: 40B in round 1); 0: no limit"
+    )
+    least_score: float = Field(
+        0.5, ge=0, le=1, description="pages scored below are not collected whatever the budget"
+    )
+    host_share: float = Field(
+        0.1, ge=0, le=1, description="a host with more than this share collected is a candidate"
+    )
+    least_host_pages: int = Field(5, ge=1, description="smaller hosts are no candidates")
+    annotator: Literal["threshold", "file"] = Field(
+        "threshold", description="who marks prefixes: an automatic policy, or a file"
+    )
+    annotations: Source = Field("", description="annotator file: CSV or JSON lines with prefix")
+    prefix_share: float = Field(
+        0.5, gt=0, le=1, description="annotator threshold: least share collected under a prefix"
+    )
+    least_prefix_pages: int = Field(
+        5, ge=1, description="annotator threshold: least pages under a prefix"
+    )
+    rounds: int = Field(4, ge=1, description="most rounds (paper: 4)")
+    stop_share: float = Field(
+        0.98, gt=0, le=1, description="stop when this share was collected in the round before"
+    )
+    granularity: Literal["segment", "page"] = Field(
+        "segment", description="what a benchmark hit removes: the paragraph or the whole page"
+    )
+
+    @model_validator(mode="after")
+    def _file_needs_annotations(self) -> "MineSettings":
+        if (self.annotator == "file") != bool(self.annotations):
+            raise ValueError("annotator: file and annotations: FILE need each other")
+        return self
+
+
+class DecontaminateSettings(Settings):
+    """``decontaminate``: take benchmark text out of a corpus (section 2.1)."""
+
+    corpus: Source = Field(description="Parquet file or folder with url and text")
+    benchmarks: Source = Field(
+        description="JSON-lines file, or a folder of them, with question, answer, solution"
+    )
+    granularity: Literal["segment", "page"] = Field(
+        "segment", description="what a hit removes: the paragraph or the whole page"
+    )
