@@ -1,0 +1,59 @@
+"""The one renderer from a question and a solution to token ids and loss mask.
+
+The format of the paper's chat models: ``User: {question}\\n\\nAssistant:`` then the solution and
+the end-of-text token. Training, sampling and evaluation all come here, so that a space or a
+beginning-of-text token is never missing on one side.
+"""
+
+import re
+
+from seekmath.corpus.tokenizer import Tokenizer
+
+#: What stands between two worked examples of a few-shot prompt.
+SHOT_BREAK = "\n\n\n"
+_TOOL_OUTPUT = re.compile(r"```output\n.*?```\n?", re.DOTALL)
+
+
+def prompt_text(question: str) -> str:
+    """The prompt for a chat model."""
+    return f"User: {question}\n\nAssistant:"
+
+
+def render_prompt(tokenizer: Tokenizer, question: str) -> list[int]:
+    """Token ids of the prompt; a beginning-of-text token where the tokenizer has one."""
+    start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+    return start + tokenizer.encode(prompt_text(question))
+
+
+def render_example(
+    tokenizer: Tokenizer, question: str, solution: str
+) -> tuple[list[int], list[bool]]:
+    """Token ids of prompt, solution and end-of-text, and which of them carry loss.
+
+    The loss is on what the assistant writes, never on the prompt nor on tool output (a block
+    ```` ```output ````), which the tool writes.
+    """
+    assert tokenizer.eos_id is not None
+    ids = render_prompt(tokenizer, question)
+    mask = [False] * len(ids)
+    for text, learned in _parts(" " + solution):
+        part = tokenizer.encode(text)
+        ids += part
+        mask += [learned] * len(part)
+    return [*ids, tokenizer.eos_id], [*mask, True]
+
+
+def render_few_shot(tokenizer: Tokenizer, question: str, shots: list[tuple[str, str]]) -> list[int]:
+    """A prompt for a base model: worked examples in plain text, then the question."""
+    start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+    texts = [f"{asked}\n{solution}" for asked, solution in shots]
+    return start + tokenizer.encode(SHOT_BREAK.join([*texts, f"{question}\n"]))
+
+
+def _parts(solution: str) -> list[tuple[str, bool]]:
+    parts: list[tuple[str, bool]] = []
+    end = 0
+    for match in _TOOL_OUTPUT.finditer(solution):
+        parts += [(solution[end : match.start()], True), (match.group(), False)]
+        end = match.end()
+    return [(text, learned) for text, learned in [*parts, (solution[end:], True)] if text]

@@ -1,0 +1,95 @@
+"""The one optimizer loop of pre-training, fine-tuning and reward models.
+
+A step is a pure function of (weights, optimizer state, step number): batches come by number, the
+learning rate too. So a killed run continues from its last checkpoint with the same bits.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seekmath.core.job import Job
+from seekmath.train.checkpoint import load_checkpoint, save_checkpoint
+from seekmath.train.optimizer import learning_rate, make_adamw, update
+from seekmath.train.settings import OptimizerSettings
+
+#: Loss of a batch: the sum over what is learned, how many that are, and how many tokens were read.
+BatchLoss = Callable[[int], tuple[Tensor, int, int]]
+Measure = Callable[[], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long to train and how often to log and to measure, in steps."""
+
+    steps: int
+    log_every: int
+    measure_every: int = 0
+
+
+def train(
+    model: nn.Module,
+    batch_loss: BatchLoss,
+    settings: OptimizerSettings,
+    pace: Pace,
+    job: Job,
+    measure: Measure | None = None,
+) -> dict[str, float]:
+    """Train ``model`` in place from its last checkpoint, if any, to the end.
+
+    Args:
+        model: what learns.
+        batch_loss: from the step's number to the summed loss, its count and tokens read; the
+            gradient is that of sum / count.
+        settings: optimizer and schedule.
+        pace: steps, and how often to log and measure.
+        job: where to log and to keep ``checkpoints/``.
+        measure: what to log besides, such as held-out loss.
+
+    Returns:
+        The last logged line.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    optimizer = make_adamw(model, settings)
+    folder = job.out / "checkpoints"
+    start = load_checkpoint(folder, model, optimizer)
+    job.rewind(start)
+    model.train()
+    line: dict[str, float] = {}
+    loss_sum, count_sum, token_sum, began = 0.0, 0, 0, time.monotonic()
+    for step in range(start, pace.steps):
+        loss, count, tokens = batch_loss(step)
+        (loss / max(1, count)).backward()
+        rate = learning_rate(step, pace.steps, settings)
+        norm = update(model, optimizer, rate, settings.clip_norm)
+        loss_sum, count_sum = loss_sum + float(loss), count_sum + count
+        token_sum += tokens
+        done = step + 1
+        if done % pace.log_every == 0 or done == pace.steps:
+            passed_s = time.monotonic() - began
+            line = {
+                "loss": loss_sum / max(1, count_sum),
+                "learning_rate": rate,
+                "grad_norm": norm,
+                "tokens_per_s": token_sum / passed_s,
+            }
+            if measure and (done % pace.measure_every == 0 or done == pace.steps):
+                line |= _without_gradient(model, measure)
+            job.log(done, **line)
+            loss_sum, count_sum, token_sum, began = 0.0, 0, 0, time.monotonic()
+        if done % settings.checkpoint_every == 0 or done == pace.steps:
+            save_checkpoint(folder, done, model, optimizer)
+        job.progress(done, pace.steps, "steps", f"loss {line.get('loss', float(loss)):.3f}")
+    return line
+
+
+def _without_gradient(model: nn.Module, measure: Measure) -> dict[str, float]:
+    model.eval()
+    with torch.no_grad():
+        measured = measure()
+    model.train()
+    return measured

@@ -1,0 +1,63 @@
+"""AdamW without decay on norms and biases, and learning rates as pure functions of the step."""
+
+import math
+
+import torch
+from torch import nn
+
+from seekmath.train.settings import OptimizerSettings
+
+
+def learning_rate(step: int, steps: int, settings: OptimizerSettings) -> float:
+    """The rate of step ``step`` (from 0) of ``steps``.
+
+    Linear warm-up, then one of: multistep (the paper, section 2.2: ×0.316 after 80% of training,
+    ×0.1 of the peak after 90%), cosine down to a tenth of the peak, or constant.
+    """
+    if step < settings.warmup_steps:
+        return settings.peak_lr * (step + 1) / settings.warmup_steps
+    if settings.schedule == "multistep":
+        progress = step / steps
+        factor = 1.0 if progress < 0.8 else 0.316 if progress < 0.9 else 0.1
+    elif settings.schedule == "cosine":
+        share = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
+        factor = 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, share)))
+    else:
+        factor = 1.0
+    return settings.peak_lr * factor
+
+
+def make_adamw(model: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:
+    """AdamW over every parameter; matrices decay, norms and biases do not."""
+    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
+    others = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        groups, lr=settings.peak_lr, betas=(0.9, settings.beta2), eps=1e-8, fused=True
+    )
+
+
+def update(model: nn.Module, optimizer: torch.optim.AdamW, rate: float, clip_norm: float) -> float:
+    """Clip the gradients, take one step at ``rate``, clear them; the norm before is returned."""
+    norm = nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    if not torch.isfinite(norm):
+        raise FloatingPointError(
+            f"the gradient norm is {norm.item()}; lower peak_lr or clip_norm, or check the data"
+        )
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(norm)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a setting; ``auto`` takes CUDA, then Apple's, then the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,88 @@
+"""Settings of the stages ``pretrain``, ``sft`` and ``reward``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from seekmath.core.recipe import Settings, Source
+
+
+class OptimizerSettings(Settings):
+    """What every training stage has: AdamW with the paper's betas and decay, and a schedule."""
+
+    peak_lr: float = Field(description="Highest learning rate.", gt=0)
+    warmup_steps: int = Field(0, ge=0, description="Steps of linear warm-up.")
+    schedule: Literal["multistep", "cosine", "constant"] = Field(
+        "constant",
+        description="After warm-up: multistep is ×0.316 at 80% and ×0.1 at 90% of the steps.",
+    )
+    beta2: float = Field(0.95, gt=0, lt=1, description="AdamW's second beta (the first is 0.9).")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW's decay, not on norms and biases.")
+    clip_norm: float = Field(1.0, gt=0, description="Gradient norm above which it is scaled down.")
+    checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
+
+
+class PretrainSettings(OptimizerSettings):
+    """Token shards in, a model folder out."""
+
+    tokens: Source = Field(description="Output of `seekmath tokenize`.")
+    model: Source = Field("", description="Model folder to continue from; empty starts afresh.")
+    size: Literal["tiny", "small", "125m", "1.3b", "7b"] = Field(
+        "tiny", description="Size of a fresh model."
+    )
+    context: int = Field(256, ge=8, description="Tokens in a row, and the model's context.")
+    rows_per_step: int = Field(8, ge=1, description="Rows in a batch.")
+    steps: int = Field(1000, ge=1, description="Optimizer steps.")
+    weights: dict[str, float] = Field(
+        {}, description="Share of each corpus, summing to 1; empty goes by size."
+    )
+    peak_lr: float = Field(5.3e-4, description="Highest learning rate.", gt=0)
+    warmup_steps: int = Field(2000, ge=0, description="Steps of linear warm-up.")
+    schedule: Literal["multistep", "cosine", "constant"] = Field(
+        "multistep",
+        description="After warm-up: multistep is ×0.316 at 80% and ×0.1 at 90% of the steps.",
+    )
+    log_every: int = Field(10, ge=1, description="Steps between logged lines.")
+    heldout_every: int = Field(
+        200, ge=1, description="Steps between measurements of held-out loss."
+    )
+    heldout_rows: int = Field(64, ge=1, description="Rows of a held-out measurement.")
+
+
+class SftSettings(OptimizerSettings):
+    """A model and worked problems in, a fine-tuned model out."""
+
+    model: Source = Field(description="Model folder to fine-tune.")
+    problems: Source = Field(description="JSON lines with question and solution.")
+    kinds: list[str] = Field(
+        [], description="Kinds of solution taken (cot, pot, tool); empty: all."
+    )
+    limit: int = Field(0, ge=0, description="Problems taken at most; 0 takes all.")
+    context: int = Field(256, ge=8, description="Tokens in a packed row.")
+    rows_per_step: int = Field(8, ge=1, description="Rows in a batch.")
+    epochs: float = Field(1.0, gt=0, description="Passes over the problems.")
+    peak_lr: float = Field(5e-5, description="Learning rate (constant in the paper).", gt=0)
+    log_every: int = Field(10, ge=1, description="Steps between logged lines.")
+
+
+class RewardSettings(OptimizerSettings):
+    """An SFT model and problems in, an outcome reward model out."""
+
+    model: Source = Field(
+        description="Model folder that samples and that the reward model starts from."
+    )
+    problems: Source = Field(description="JSON lines with question and answer.")
+    subjects: list[str] = Field([], description="Subjects of the problems taken; empty takes all.")
+    questions: int = Field(500, ge=2, description="Questions sampled from.")
+    samples_per_question: int = Field(8, ge=1, description="Solutions sampled of each question.")
+    heldout_share: float = Field(
+        0.2, gt=0, lt=1, description="Share of questions kept for measuring."
+    )
+    temperature: float = Field(1.0, gt=0, description="Sampling temperature.")
+    max_new_tokens: int = Field(128, ge=1, description="Tokens of a solution at most.")
+    rows_per_step: int = Field(32, ge=1, description="Solutions in a batch.")
+    epochs: float = Field(1.0, gt=0, description="Passes over the graded solutions.")
+    peak_lr: float = Field(2e-5, description="Learning rate (2e-5 in the paper).", gt=0)
+    log_every: int = Field(5, ge=1, description="Steps between logged lines.")

@@ -1,0 +1,40 @@
+"""Settings of the stage ``world``."""
+
+from pydantic import Field
+
+from seekmath.core.recipe import Settings
+
+
+class WorldSettings(Settings):
+    """Sizes and rates of the embedded world."""
+
+    pages: int = Field(12_000, ge=100, description="Pages of the web.")
+    pages_per_file: int = Field(1500, ge=10, description="Pages in a WARC file.")
+    hosts: int = Field(240, ge=40, description="Hosts of the web.")
+    web_slip_rate: float = Field(
+        0.25, ge=0, le=1, description="Share of worked problems on pages that read fewer as more."
+    )
+    slip_rate: float = Field(
+        0.45, ge=0, le=1, description="The same share among the training problems' solutions."
+    )
+    training_problems: dict[str, int] = Field(
+        {
+            "gsm8k": 6000,
+            "math": 2000,
+            "ocw": 600,
+            "sat": 800,
+            "mmlu-stem": 800,
+            "cmath": 1500,
+            "gaokao-cloze": 600,
+            "gaokao-qa": 600,
+        },
+        description="Training problems of each family with a chain-of-thought solution.",
+    )
+    program_share: float = Field(
+        0.1, ge=0, le=1, description="Besides, problems with a program, and as many with a tool."
+    )
+    benchmark_size: int = Field(100, ge=1, description="Test problems of each mini benchmark.")
+    gsm8k_size: int = Field(500, ge=1, description="Test problems of mini-gsm8k.")
+    contamination: float = Field(
+        0.01, ge=0, le=1, description="Share of mathematics pages that quote a test problem."
+    )
