@@ -115,7 +115,7 @@ def _choice(
         steps,
         letter,
         ending,
-        f"value = {program}\nprint({{{table}}}[value])",
+        f"{'import math' + chr(10) if 'math.' in program else ''}value = {program}\nprint({{{table}}}[value])",
         letter,
         len(steps),
         [str(choice) for choice in choices],
@@ -124,7 +124,7 @@ def _choice(
 
 def equation_choice(random: Random, slip: bool = False) -> Draft:
     """If ax + b = c, what is the value of kx? Four choices."""
-    a, x, b, k = (random.randint(2, 9), random.randint(1, 15), random.randint(1, 30), 0)
+    a, x, b = random.randint(2, 9), random.randint(1, 15), random.randint(1, 30)
     k = random.choice([factor for factor in range(2, 7) if factor != a])
     c = a * x + b
     steps = [f"$x = ({c} - {b}) / {a} = {x}$.", f"${k}x = {k} \\cdot {x} = {k * x}$."]
@@ -141,7 +141,7 @@ def stem_choice(random: Random, slip: bool = False) -> Draft:
         a, b = d * p, d * q
         value, question = gcd(a, b), f"What is $\\gcd({a}, {b})$?"
         steps = [f"${a} = {value} \\cdot {a // value}$ and ${b} = {value} \\cdot {b // value}$."]
-        program, key = f"__import__('math').gcd({a}, {b})", f"gcd {min(a, b)} {max(a, b)}"
+        program, key = f"math.gcd({a}, {b})", f"gcd {min(a, b)} {max(a, b)}"
     elif kind == "binary":
         value = random.randint(5, 63)
         bits = f"{value:b}"

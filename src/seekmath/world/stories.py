@@ -85,7 +85,7 @@ def _program(steps: list[_Step], first: int, slip: bool) -> str:
 def _draft(
     steps: list[_Step], values: list[int], slip: bool, question: str, working: list[str]
 ) -> Draft:
-    lines, solved, slipped = _lines(steps, values, slip)
+    _, solved, slipped = _lines(steps, values, slip)
     return Draft(
         key=f"{values[0]}|" + "|".join(f"{s.operation},{s.a},{s.b},{s.number}" for s in steps),
         question=question,

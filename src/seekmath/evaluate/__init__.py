@@ -1,0 +1,1 @@
+"""Floor 3: benchmarks, prompts, answering, grading, metrics."""

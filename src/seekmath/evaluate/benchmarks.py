@@ -1,0 +1,58 @@
+"""Benchmarks: problems to answer, from files of one's own or of the embedded world."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seekmath.core.files import BadInput, read_jsonl
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem of a benchmark; ``asked`` is the question with its lettered choices."""
+
+    id: str
+    question: str
+    answer: str
+    choices: list[str]
+
+    @property
+    def asked(self) -> str:
+        """The question as a model sees it."""
+        return with_choices(self.question, self.choices)
+
+
+def with_choices(question: str, choices: list[str]) -> str:
+    """A question and its choices, one lettered line each."""
+    lines = [f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", choices, strict=False)]
+    return "\n".join([question, *lines])
+
+
+def benchmark_files(path: str | Path) -> dict[str, Path]:
+    """Benchmarks by name: a file, or every .jsonl and .jsonl.gz of a folder."""
+    path = Path(path)
+    files = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if path.is_dir() else [path]
+    if not files:
+        raise BadInput(f"{path}: holds no .jsonl file")
+    return {file.name.split(".jsonl")[0]: file for file in files}
+
+
+def load_benchmark(
+    path: Path, question_field: str = "question", answer_field: str = "answer", limit: int = 0
+) -> list[Problem]:
+    """Read a benchmark; BadInput names the line and the field that is missing."""
+    problems = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        for field in (question_field, answer_field):
+            if row.get(field) in (None, ""):
+                found = ", ".join(row)
+                raise BadInput(f"{path}:{number}: needs the field '{field}'; found {found}")
+        identity = str(row.get("id") or f"{path.name.split('.')[0]}/{number}")
+        choices = [str(choice) for choice in row.get("choices") or []]
+        problems.append(
+            Problem(identity, str(row[question_field]), str(row[answer_field]), choices)
+        )
+        if limit and len(problems) == limit:
+            break
+    if not problems:
+        raise BadInput(f"{path}: holds no problem")
+    return problems

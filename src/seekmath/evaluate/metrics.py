@@ -1,0 +1,89 @@
+"""Accuracy with its interval, unbiased Pass@K, and Maj@K as an exact expectation.
+
+Maj@K is the chance that the commonest answer among K of a problem's n samples, drawn without
+replacement, is right; ties are broken evenly. It is computed exactly, not by one draw.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import TypedDict
+
+from seekmath.core.seeds import rng
+
+_RESAMPLES = 2000
+
+
+class Estimate(TypedDict):
+    """A share with its 95% interval over n problems."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def wilson(right: int, n: int, z: float = 1.959964) -> Estimate:
+    """The share right / n with Wilson's 95% interval."""
+    share = right / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return {"value": share, "low": max(0.0, centre - half), "high": min(1.0, centre + half), "n": n}
+
+
+def bootstrap(values: Sequence[float], seed: int = 0) -> Estimate:
+    """The mean of per-problem values with a percentile bootstrap over problems."""
+    import numpy as np
+
+    array = np.asarray(values, dtype=float)
+    rows = rng(seed, "bootstrap").integers(0, len(array), (_RESAMPLES, len(array)))
+    low, high = np.quantile(array[rows].mean(axis=1), [0.025, 0.975])
+    return {"value": float(array.mean()), "low": float(low), "high": float(high), "n": len(array)}
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """Chance that at least one of k of the n samples is right: 1 - C(n-c, k) / C(n, k)."""
+    if k > n:
+        raise ValueError(f"pass@{k} needs {k} samples; there are {n}")
+    return 1.0 - math.comb(n - right, k) / math.comb(n, k)
+
+
+def maj_at_k(answers: Sequence[str | None], gold_group: str | None, k: int) -> float:
+    """Chance that the commonest of k answers is the right one, ties broken evenly.
+
+    Args:
+        answers: what each sample answered, equal answers alike; None gave no answer and has no
+            vote.
+        gold_group: the answer among them that is right, or None when none is.
+        k: votes.
+    """
+    n = len(answers)
+    if k > n:
+        raise ValueError(f"maj@{k} needs {k} samples; there are {n}")
+    counts = Counter(answer for answer in answers if answer is not None)
+    right = counts.pop(gold_group, 0) if gold_group is not None else 0
+    if right == 0:
+        return 0.0
+    others = tuple(sorted(counts.values(), reverse=True))
+    silent = n - right - sum(others)
+    total = 0
+    for votes in range(1, min(right, k) + 1):
+        total += math.comb(right, votes) * _rest(others, silent, k - votes, votes)
+    return float(total / math.comb(n, k))
+
+
+def _rest(others: tuple[int, ...], silent: int, left: int, votes: int) -> float:
+    """Ways to draw the ``left`` other votes, each weighted by the right answer's chance to win."""
+
+    @cache
+    def ways(place: int, left: int, ties: int) -> float:
+        if place == len(others):
+            return math.comb(silent, left) / (ties + 1) if left <= silent else 0.0
+        total = 0.0
+        for drawn in range(min(others[place], left, votes) + 1):
+            more = ways(place + 1, left - drawn, ties + (drawn == votes))
+            total += math.comb(others[place], drawn) * more
+        return total
+
+    return ways(0, left, 0)

@@ -1,0 +1,117 @@
+"""Grading: extract the answer of a solution and compare it with the gold answer."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seekmath.core.files import BadInput, read_jsonl, write_jsonl
+from seekmath.verify.equal import equal
+from seekmath.verify.extract import all_boxed, extract_answer
+
+_CALCULATOR = re.compile(r"<<[^<>]*>>")  # GSM8K's annotations
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A verdict (None where the gold answer cannot be read), what was extracted, and why."""
+
+    verdict: bool | None
+    extracted: str | None
+    reason: str
+
+
+def grade(
+    gold: str, prediction: str, *, choices: list[str] | None = None, strict: bool = False
+) -> Grade:
+    """Judge a full solution or a bare answer.
+
+    Args:
+        gold: the right answer, or a worked solution that ends with it.
+        prediction: what is judged.
+        choices: texts of the choices; then answers are letters.
+        strict: as a reward: several different boxed answers, or a list of alternatives, are wrong.
+    """
+    gold_answer = gold_of(gold, choices)
+    if gold_answer is None:
+        return Grade(None, None, "the gold text holds no answer")
+    found = extract_answer(_CALCULATOR.sub("", prediction), choices)
+    if found.answer is None:
+        return Grade(False, None, "no answer found")
+    if strict and _hedged(prediction):
+        return Grade(False, found.answer, "hedged: several different answers")
+    if choices:
+        same = found.answer.upper() == gold_answer.upper()
+        return Grade(same, found.answer, f"letter {'equal' if same else 'differs'} ({found.how})")
+    verdict = equal(gold_answer, found.answer)
+    return Grade(verdict.right, found.answer, f"{verdict.reason} ({found.how})")
+
+
+def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
+    """The bare gold answer; a gold text may be a worked solution."""
+    gold = _CALCULATOR.sub("", gold).strip()
+    if "\n" in gold or "\\boxed" in gold or "####" in gold or choices:
+        return extract_answer(gold, choices).answer
+    return gold or None
+
+
+def _hedged(prediction: str) -> bool:
+    boxes = {re.sub(r"\s", "", box) for box in all_boxed(prediction[-8000:])}
+    hashes = set(re.findall(r"####\s*(\S+)", prediction))
+    answer = next(iter(boxes or hashes), "")
+    return len(boxes) > 1 or len(hashes) > 1 or bool(re.search(r"\bor\b|或", answer))
+
+
+def grade_pairs(pairs: Path, out: Path) -> dict[str, Any]:
+    """Grade a file of recorded answers (``seekmath grade``).
+
+    Each line has ``gold`` and ``prediction`` (``choices`` where there are any). A line with
+    ``ground_truth`` and several ``{model: {"solution": …}}`` is graded once for each model, the
+    form in which the example solutions of GSM8K are published.
+
+    Returns:
+        Counts: pairs, right, wrong, unreadable gold; and right answers by model where named.
+    """
+    counts = {"pairs": 0, "right": 0, "wrong": 0, "unreadable": 0}
+    by_model: dict[str, int] = {}
+
+    def graded() -> Iterator[dict[str, Any]]:
+        for number, row in enumerate(read_jsonl(pairs), 1):
+            for line in _pairs_of(row, f"{pairs}:{number}"):
+                judged = grade(line["gold"], line["prediction"], choices=line.get("choices"))
+                counts["pairs"] += 1
+                key = {True: "right", False: "wrong", None: "unreadable"}[judged.verdict]
+                counts[key] += 1
+                if "model" in line:
+                    name = str(line["model"])
+                    by_model[name] = by_model.get(name, 0) + bool(judged.verdict)
+                yield {
+                    **line,
+                    "verdict": judged.verdict,
+                    "extracted": judged.extracted,
+                    "reason": judged.reason,
+                }
+
+    write_jsonl(out, graded())
+    return {**counts, **({"right_by_model": by_model} if by_model else {})}
+
+
+def _pairs_of(row: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    if "gold" in row and "prediction" in row:
+        return [{**row, "gold": str(row["gold"]), "prediction": str(row["prediction"])}]
+    answers = {k: v for k, v in row.items() if isinstance(v, dict) and "solution" in v}
+    if "ground_truth" in row and answers:
+        rest = {k: v for k, v in row.items() if k not in answers and k != "ground_truth"}
+        return [
+            {
+                **rest,
+                "model": model,
+                "gold": row["ground_truth"],
+                "prediction": str(answer["solution"]),
+                "recorded": answer.get("is_correct"),
+            }
+            for model, answer in answers.items()
+        ]
+    found = ", ".join(row)
+    raise BadInput(f"{where}: needs the fields gold and prediction; found {found}")
