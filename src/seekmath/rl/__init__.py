@@ -1,0 +1,1 @@
+"""Reinforcement: rollouts, rewards, advantages and the methods on one loop (paper, 4 and 5.2)."""

@@ -1,0 +1,191 @@
+"""Rewards: the answer rule, the form, a reward model, a user's function, and their weighted sum.
+
+A sample whose reward cannot be had (an exception, None, NaN) gets no gradient and is counted.
+"""
+
+import importlib.util
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from seekmath.core.files import BadInput
+from seekmath.corpus.chat import prompt_text
+from seekmath.rl.rollout import Judged, Sample
+from seekmath.rl.settings import GrpoSettings
+from seekmath.train.optimizer import pick_device
+from seekmath.train.reward_model import load_reward_model, score
+from seekmath.verify.extract import extract_answer
+from seekmath.verify.grade import Grade, grade
+
+#: One number for each sample; NaN where the reward could not be had.
+Reward = Callable[[list[Sample]], list[float]]
+
+# Ways in which a writer marks an answer as one.
+_MARKED = ("boxed", "hashes", "stated")
+
+
+class Rewards:
+    """The rewards of a run with their weights; call it on samples to have them judged."""
+
+    def __init__(self, settings: GrpoSettings) -> None:
+        self._weights = settings.reward_weights
+        self._others: dict[str, Reward] = {}
+        if "model" in self._weights:
+            self._others["model"] = model_reward(settings.reward_model, settings.device)
+        if "function" in self._weights:
+            self._others["function"] = function_reward(settings.reward, settings.reward_name)
+
+    def __call__(self, samples: list[Sample]) -> list[Judged]:
+        """Judge every sample: all rewards in the order of their names, and the weighted sum."""
+        grades = [_grade(sample) for sample in samples]
+        columns: list[list[float]] = []
+        for name in self._weights:
+            if name == "answer":
+                columns.append([_from_verdict(judged) for judged in grades])
+            elif name == "format":
+                columns.append([format_reward(sample) for sample in samples])
+            else:
+                columns.append(self._others[name](samples))
+        weights = list(self._weights.values())
+        return [
+            _judged(sample, judged, [column[row] for column in columns], weights)
+            for row, (sample, judged) in enumerate(zip(samples, grades, strict=True))
+        ]
+
+
+def _judged(
+    sample: Sample, judged: Grade | Exception, rewards: list[float], weights: list[float]
+) -> Judged:
+    total = math.fsum(weight * value for weight, value in zip(weights, rewards, strict=True))
+    if isinstance(judged, Exception):
+        return Judged(sample, total, rewards, None, None, f"error: {judged!r}")
+    return Judged(sample, total, rewards, judged.verdict, judged.extracted, judged.reason)
+
+
+def _grade(sample: Sample) -> Grade | Exception:
+    try:
+        return grade(
+            sample.question.answer,
+            sample.text,
+            choices=sample.question.columns.get("choices") or None,
+            strict=True,
+        )
+    except Exception as error:  # one odd output must not end a run of days
+        return error
+
+
+def _from_verdict(judged: Grade | Exception) -> float:
+    """One for a right answer, zero for a wrong one; a gold answer nobody can read tells nothing."""
+    if isinstance(judged, Exception) or judged.verdict is None:
+        return math.nan
+    return float(judged.verdict)
+
+
+def format_reward(sample: Sample) -> float:
+    """One for an output that ends by itself and marks its answer (``####``, a box, …)."""
+    found = extract_answer(sample.text, sample.question.columns.get("choices") or None)
+    return float(found.how in _MARKED and sample.completion.stop_reason == "stop")
+
+
+def model_reward(folder: str, device: str) -> Reward:
+    """The probability that an outcome reward model gives to "right", in [0, 1].
+
+    The probability rather than the logit, so that it can be weighed against other rewards.
+    """
+    model = load_reward_model(folder, str(pick_device(device)))
+
+    def reward(samples: list[Sample]) -> list[float]:
+        texts = [one.question.prompt_ids + one.completion.token_ids for one in samples]
+        return score(model, texts).sigmoid().tolist()
+
+    return reward
+
+
+def function_reward(path: str, name: str) -> Reward:
+    """A user's function ``(prompts, completions, **columns) -> list of numbers``.
+
+    Each column of the problems' file comes as a list with one entry per completion, as in TRL.
+    Where a call on all samples fails, each sample is tried by itself.
+
+    Raises:
+        BadInput: the file or the function is not there, or the function fails on every sample or
+            returns another number of rewards.
+    """
+    function = _load_function(path, name)
+    accepted = inspect.signature(function).parameters.values()
+    takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted)
+    names = {one.name for one in accepted}
+
+    def call(samples: Sequence[Sample]) -> list[float]:
+        given = _arguments(samples)
+        found = function(**{k: v for k, v in given.items() if takes_all or k in names})
+        if not isinstance(found, Sequence) or len(found) != len(samples):
+            raise BadInput(
+                f"{path}: {name}: returned {_described(found)}; needed: a list of"
+                f" {len(samples)} numbers, one per completion"
+            )
+        return [_finite(value) for value in found]
+
+    def reward(samples: list[Sample]) -> list[float]:
+        try:
+            return call(samples)
+        except BadInput:
+            raise
+        except Exception:  # whatever a user's code raises costs the samples that raise it
+            values, errors = zip(*(_alone(call, sample) for sample in samples), strict=True)
+        if all(errors):
+            raise BadInput(f"{path}: {name}: fails on every sample: {errors[0]!r}")
+        return list(values)
+
+    return reward
+
+
+def _alone(
+    call: Callable[[Sequence[Sample]], list[float]], sample: Sample
+) -> tuple[float, Exception | None]:
+    try:
+        return call([sample])[0], None
+    except BadInput:
+        raise
+    except Exception as error:
+        return math.nan, error
+
+
+def _load_function(path: str, name: str) -> Callable[..., Any]:
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file; reward names a Python file")
+    spec = importlib.util.spec_from_file_location("seekmath_user_reward", path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{path}: is not a Python file (its name must end in .py)")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BadInput(f"{path}: fails when it is loaded: {error!r}") from error
+    if not callable(getattr(module, name, None)):
+        raise BadInput(f"{path}: has no function '{name}'; name it with reward_name")
+    return getattr(module, name)
+
+
+def _arguments(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+    # Lines of one file may differ in their columns: a missing one is None.
+    names = dict.fromkeys(key for sample in samples for key in sample.question.columns)
+    columns = {key: [sample.question.columns.get(key) for sample in samples] for key in names}
+    return {
+        **columns,
+        "prompts": [prompt_text(sample.question.text) for sample in samples],
+        "completions": [sample.text for sample in samples],
+    }
+
+
+def _finite(value: Any) -> float:
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else math.nan
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"{len(value)} values"
+    return type(value).__name__

@@ -1,0 +1,88 @@
+"""Exploration: the policy answers each question G times (paper, Algorithm 1, line 7)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from seekmath.core.seeds import derive
+from seekmath.corpus.chat import prompt_text
+from seekmath.corpus.tokenizer import Tokenizer
+from seekmath.model.decoder import Decoder
+from seekmath.model.sampler import Completion, sample
+from seekmath.rl.questions import Question
+from seekmath.rl.settings import GrpoSettings
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The ``k``-th output for a question; ``text`` is what rewards read."""
+
+    question: Question
+    k: int
+    completion: Completion
+    text: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A sample with what it earned: each reward, their weighted sum, the rule's verdict.
+
+    ``total`` and a reward that could not be had are NaN.
+    """
+
+    sample: Sample
+    total: float
+    rewards: list[float]
+    verdict: bool | None
+    extracted: str | None
+    reason: str
+
+
+def roll_out(
+    policy: Decoder,
+    tokenizer: Tokenizer,
+    questions: list[Question],
+    settings: GrpoSettings,
+    seed: int,
+) -> list[list[Sample]]:
+    """Sample a group for each question, as [question][k]; ``seed`` is that of the step."""
+    assert tokenizer.eos_id is not None
+    groups = sample(
+        policy,
+        [question.prompt_ids for question in questions],
+        n=settings.group_size,
+        max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        stop_ids={tokenizer.eos_id},
+        seed=derive(seed, "rollout"),
+        max_rows=settings.sampler_rows,
+    )
+    return [
+        [
+            Sample(question, k, done, tokenizer.decode(done.token_ids))
+            for k, done in enumerate(group)
+        ]
+        for question, group in zip(questions, groups, strict=True)
+    ]
+
+
+def record(judged: Judged, advantage: list[float]) -> dict[str, Any]:
+    """A row of ``rollouts/*.parquet`` (schema SAMPLE); ``advantage`` has one value per token."""
+    drawn = judged.sample
+    return {
+        "problem_id": drawn.question.id,
+        "benchmark": "",
+        "k": drawn.k,
+        "prompt": prompt_text(drawn.question.text),
+        "completion": drawn.text,
+        "token_ids": drawn.completion.token_ids,
+        "logprobs": drawn.completion.logprobs,
+        "stop_reason": drawn.completion.stop_reason,
+        "extracted": judged.extracted,
+        "verdict": judged.verdict,
+        "reason": judged.reason,
+        "gold": drawn.question.answer,
+        "rewards": judged.rewards,
+        "step_ends": [len(drawn.completion.token_ids) - 1],
+        "advantages": advantage,
+    }
