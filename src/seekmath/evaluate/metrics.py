@@ -67,7 +67,7 @@ def maj_at_k(answers: Sequence[str | None], gold_group: str | None, k: int) -> f
         return 0.0
     others = tuple(sorted(counts.values(), reverse=True))
     silent = n - right - sum(others)
-    total = 0
+    total = 0.0
     for votes in range(1, min(right, k) + 1):
         total += math.comb(right, votes) * _rest(others, silent, k - votes, votes)
     return float(total / math.comb(n, k))

@@ -48,7 +48,7 @@ def extract_answer(text: str, choices: list[str] | None = None) -> Extraction:
         return Extraction(letters[-1] if letters else None, "letter" if letters else "none")
     if len(text) <= 60 and "\n" not in text.strip() and text.strip():
         math = _MATH.findall(text)
-        bare = next(part for part in math[-1] if part) if math else text
+        bare = next(part for part in math[-1] if part) if len(math) == 1 else text
         return Extraction(bare.strip(), "bare")
     numbers = _NUMBER.findall(tail)
     return Extraction(numbers[-1] if numbers else None, "number" if numbers else "none")

@@ -1,0 +1,82 @@
+"""Pages to records: charset, main text with formulas, language; and ``seekmath extract``."""
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seekmath.core.files import BadInput
+from seekmath.core.seeds import digest
+from seekmath.mine.charset import decode
+from seekmath.mine.crawl import RawPage, read_pages
+from seekmath.mine.html import main_text
+from seekmath.mine.urls import host_of, path_of
+
+_USER_AGENT = "seekmath/0.1 (+https://arxiv.org/abs/2402.03300; page extraction)"
+_MOST_BYTES = 16 << 20
+# Beyond this a page is a data dump or an attack; its beginning is read.
+_MOST_CHARACTERS = 4 << 20
+_TIMEOUT_S = 30
+_CJK = re.compile(r"[\u4e00-\u9fff]")
+_ENGLISH = re.compile(r"\b(?:the|of|and|to|in|is|for|that|with|are|be|this|as|on|by|an?)\b", re.I)
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+
+
+def extract_page(page: RawPage) -> dict[str, Any]:
+    """The page record (``core.records.PAGE``) of a crawled page."""
+    title, text, formulas = main_text(decode(page.body, page.charset)[:_MOST_CHARACTERS])
+    # Lone surrogates cannot be written as UTF-8.
+    title, text = (s.encode("utf-8", "replace").decode() for s in (title, text))
+    return {
+        "url": page.url,
+        "host": host_of(page.url),
+        "path": path_of(page.url),
+        "language": language_of(text),
+        "title": title,
+        "text": text,
+        "formulas": formulas,
+        "source": page.source,
+        "digest": digest(text),
+    }
+
+
+def language_of(text: str) -> str:
+    """ "zh", "en" or "other", from the script and the commonest English words."""
+    sample = text[:4000]
+    characters = len(_CJK.findall(sample))
+    words = len(_LETTERS.findall(_CJK.sub(" ", sample)))
+    if characters > 0.3 * (characters + words):
+        return "zh"
+    return "en" if len(_ENGLISH.findall(sample)) >= 0.06 * max(1, words) else "other"
+
+
+def extract_inputs(inputs: list[str]) -> Iterator[dict[str, Any]]:
+    """Extract HTML files, URLs and every page of WARC files: url, title, text, and the rest.
+
+    Raises:
+        BadInput: a file is absent or a URL cannot be fetched.
+    """
+    for given in inputs:
+        if re.match(r"https?://", given):
+            yield extract_page(_fetch(given))
+        elif not Path(given).is_file():
+            raise BadInput(f"{given}: no such file; give HTML files, WARC files or http(s) URLs")
+        elif re.search(r"\.warc(?:\.gz)?$", given):
+            for page in read_pages(given):
+                yield extract_page(page)
+        else:
+            body = Path(given).read_bytes()
+            yield extract_page(RawPage(given, f"{given}:0:{len(body)}", body, None))
+
+
+def _fetch(url: str) -> RawPage:
+    request = urllib.request.Request(url, headers={"User-Agent": _USER_AGENT})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+            body = response.read(_MOST_BYTES)
+            charset = response.headers.get_content_charset()
+    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+        raise BadInput(f"{url}: cannot be fetched: {error}") from None
+    return RawPage(url, f"{url}:0:{len(body)}", body, charset)
