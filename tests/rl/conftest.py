@@ -31,7 +31,7 @@ def policy_folder(tmp_path_factory) -> Path:
     )
     model = Decoder(config, seed=3)
     with torch.no_grad():
-        model.model.embed_tokens.weight.mul_(10)
+        model.model.embed_tokens.weight.mul_(3)
     save_model(model, folder / "model", folder / "tokenizer")
     return folder / "model"
 

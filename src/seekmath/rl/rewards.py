@@ -121,7 +121,8 @@ def function_reward(path: str, name: str) -> Reward:
     def call(samples: Sequence[Sample]) -> list[float]:
         given = _arguments(samples)
         found = function(**{k: v for k, v in given.items() if takes_all or k in names})
-        if not isinstance(found, Sequence) or len(found) != len(samples):
+        is_list = isinstance(found, Sequence) and not isinstance(found, str)
+        if not is_list or len(found) != len(samples):
             raise BadInput(
                 f"{path}: {name}: returned {_described(found)}; needed: a list of"
                 f" {len(samples)} numbers, one per completion"
@@ -186,6 +187,4 @@ def _finite(value: Any) -> float:
 
 
 def _described(value: Any) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"{len(value)} values"
-    return type(value).__name__
+    return f"{len(value)} values" if isinstance(value, list) else type(value).__name__
