@@ -81,7 +81,8 @@ def _option(command: str, field: str, info: FieldInfo, stage: StageType) -> clic
     if kind is Literal:
         choice = click.Choice([str(value) for value in get_args(info.annotation)])
         return click.Option([flag, field], type=choice, help=text)
-    metavar = {int: "INTEGER", float: "NUMBER", dict: "NAME=VALUE"}.get(kind or str, "TEXT")
+    metavars: dict[Any, str] = {int: "INTEGER", float: "NUMBER", dict: "NAME=VALUE"}
+    metavar = metavars.get(kind, "TEXT")
     many = kind in (list, tuple, dict)
     return click.Option([flag, field], multiple=many, metavar=metavar, help=text)
 

@@ -14,6 +14,12 @@ SHOT_BREAK = "\n\n\n"
 _TOOL_OUTPUT = re.compile(r"```output\n.*?```\n?", re.DOTALL)
 
 
+def with_choices(question: str, choices: list[str] | None) -> str:
+    """A question as a model sees it: its choices, if any, on lettered lines below it."""
+    lines = [f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", choices or [], strict=False)]
+    return "\n".join([question, *lines])
+
+
 def prompt_text(question: str) -> str:
     """The prompt for a chat model."""
     return f"User: {question}\n\nAssistant:"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seekmath.core.files import BadInput, read_jsonl
+from seekmath.corpus.chat import with_choices
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,6 @@ class Problem:
     def asked(self) -> str:
         """The question as a model sees it."""
         return with_choices(self.question, self.choices)
-
-
-def with_choices(question: str, choices: list[str]) -> str:
-    """A question and its choices, one lettered line each."""
-    lines = [f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", choices, strict=False)]
-    return "\n".join([question, *lines])
 
 
 def benchmark_files(path: str | Path) -> dict[str, Path]:

@@ -14,13 +14,18 @@ from seekmath.core.files import BadInput, read_jsonl, read_parquet, write_json, 
 from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.core.seeds import derive, python_random
-from seekmath.corpus.chat import SHOT_BREAK, prompt_text, render_few_shot, render_prompt
+from seekmath.corpus.chat import (
+    SHOT_BREAK,
+    prompt_text,
+    render_few_shot,
+    render_prompt,
+    with_choices,
+)
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.evaluate.benchmarks import (
     Problem,
     benchmark_files,
     load_benchmark,
-    with_choices,
 )
 from seekmath.evaluate.metrics import Estimate, bootstrap, maj_at_k, pass_at_k, wilson
 from seekmath.evaluate.settings import EvaluateSettings
@@ -92,7 +97,7 @@ def _shots(settings: EvaluateSettings, model: str, seed: int) -> list[tuple[str,
         raise BadInput("shots_from: needed with shots: JSON lines with question and solution")
     rows = [row for row in read_jsonl(settings.shots_from) if row.get("kind", "cot") == "cot"]
     chosen = python_random(seed, "shots").sample(rows, settings.shots)
-    return [(with_choices(r["question"], r.get("choices") or []), r["solution"]) for r in chosen]
+    return [(with_choices(r["question"], r.get("choices")), r["solution"]) for r in chosen]
 
 
 def _sampled(

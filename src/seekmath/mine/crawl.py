@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from seekmath.core.files import BadInput
 
@@ -96,7 +97,7 @@ def _inflate(raw: mmap.mmap, offset: int) -> tuple[bytes | None, int]:
             size += len(parts[-1])
             if size > _MOST_MEMBER_BYTES:
                 return None, place
-    except isal_zlib.error:
+    except IsalError:
         return None, place
     return b"".join(parts), place - len(inflater.unused_data)
 
@@ -175,6 +176,6 @@ def _decoded(body: bytes) -> bytes:
         inflater = isal_zlib.decompressobj(wbits=wbits)
         try:
             return inflater.decompress(body, _MOST_BODY_BYTES + 1)
-        except isal_zlib.error:
+        except IsalError:
             continue
     return body

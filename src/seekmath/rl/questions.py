@@ -6,7 +6,7 @@ from typing import Any
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.seeds import rng
-from seekmath.corpus.chat import render_prompt
+from seekmath.corpus.chat import render_prompt, with_choices
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.rl.settings import GrpoSettings
 
@@ -41,17 +41,18 @@ def read_questions(
         if not isinstance(row.get("question"), str) or row.get("answer") is None:
             raise BadInput(f"{where}: needs question (a text) and answer")
         reason = _unwanted(row, settings)
-        if not reason and row["question"] in kept:
+        asked = with_choices(row["question"], row.get("choices"))
+        if not reason and asked in kept:
             reason = "same_question"
         if not reason:
-            prompt_ids = render_prompt(tokenizer, row["question"])
+            prompt_ids = render_prompt(tokenizer, asked)
             if len(prompt_ids) + settings.max_new_tokens > context:
                 reason = "long_prompt"
         if reason:
             drops[reason] += 1
             continue
         name = str(row.get("id") or number)
-        kept[row["question"]] = Question(name, row["question"], str(row["answer"]), prompt_ids, row)
+        kept[asked] = Question(name, asked, str(row["answer"]), prompt_ids, row)
     if not kept:
         raise BadInput(f"{settings.problems}: no question is left (dropped: {dict(drops)})")
     return list(kept.values()), dict(drops)

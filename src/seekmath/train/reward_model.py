@@ -28,7 +28,7 @@ from seekmath.core.files import (
 from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.core.seeds import derive, rng
-from seekmath.corpus.chat import prompt_text, render_prompt
+from seekmath.corpus.chat import prompt_text, render_prompt, with_choices
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import (
@@ -183,7 +183,8 @@ def _problems(settings: RewardSettings, seed: int) -> list[dict[str, Any]]:
         if not isinstance(row.get("question"), str) or "answer" not in row:
             raise BadInput(f"{settings.problems}:{number}: needs question and answer")
         if not settings.subjects or row.get("subject") in settings.subjects:
-            seen.setdefault(row["question"], {**row, "answer": str(row["answer"])})
+            asked = with_choices(row["question"], row.get("choices"))
+            seen.setdefault(asked, {**row, "question": asked, "answer": str(row["answer"])})
     if not seen:
         raise BadInput(f"{settings.problems}: no problem of the subjects {settings.subjects}")
     every = list(seen.values())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.job import Job
 from seekmath.core.seeds import rng
-from seekmath.corpus.chat import render_example
+from seekmath.corpus.chat import render_example, with_choices
 from seekmath.corpus.packing import Rows, pack_examples, stack
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model, save_model
@@ -60,7 +60,7 @@ def _examples(settings: SftSettings, tokenizer: Tokenizer, seed: int) -> tuple[l
             if not isinstance(row.get(field), str):
                 raise BadInput(f"{settings.problems}:{number}: {field}: expected a text")
         if not settings.kinds or row.get("kind", "cot") in settings.kinds:
-            pairs.append((row["question"], row["solution"]))
+            pairs.append((with_choices(row["question"], row.get("choices")), row["solution"]))
     if settings.limit:
         chosen = rng(seed, "limit").permutation(len(pairs))[: settings.limit]
         pairs = [pairs[place] for place in sorted(chosen.tolist())]

@@ -108,6 +108,7 @@ def _choice(
     random.shuffle(choices)
     letter = _LETTERS[choices.index(value)]
     ending = f"答案是 {letter}。" if zh else f"The answer is {letter}."
+    start = "import math\n" if "math." in program else ""
     table = ", ".join(f"{c}: '{name}'" for c, name in zip(choices, _LETTERS, strict=True))
     return Draft(
         key,
@@ -115,7 +116,7 @@ def _choice(
         steps,
         letter,
         ending,
-        f"{'import math' + chr(10) if 'math.' in program else ''}value = {program}\nprint({{{table}}}[value])",
+        f"{start}value = {program}\nprint({{{table}}}[value])",
         letter,
         len(steps),
         [str(choice) for choice in choices],
@@ -177,7 +178,7 @@ def cloze_zh(random: Random, slip: bool = False) -> Draft:
 
 
 def choice_zh(random: Random, slip: bool = False) -> Draft:
-    """The area of a rectangle or the value of a square minus a product, in Chinese, four choices."""
+    """The area of a rectangle or a square minus a number, in Chinese, four choices."""
     a, b = random.randint(3, 20), random.randint(2, 15)
     if random.random() < 0.5:
         question = f"长方形的长为 ${a + b}$，宽为 ${b}$，面积是（　　）"
