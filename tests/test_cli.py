@@ -1,0 +1,81 @@
+"""The command line as a user meets it: exit codes, help, and messages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seekmath.cli import _HELP, _NOT_STAGES
+from seekmath.stages import STAGES
+
+
+def seekmath(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seekmath.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def test_every_stage_has_a_command_and_help_of_its_own():
+    assert set(_HELP) - set(_NOT_STAGES) == set(STAGES)
+
+
+@pytest.mark.parametrize("name", [*_HELP, ""])
+def test_help_is_printed_with_an_example(name):
+    done = seekmath(*([name] if name else []), "--help")
+    assert done.returncode == 0, done.stderr
+    assert "seekmath" in done.stdout
+    if name:
+        assert "Example" in done.stdout
+
+
+def test_the_top_help_imports_nothing_heavy():
+    heavy = "{'torch', 'pyarrow', 'numpy', 'pydantic'}"
+    program = f"import sys, seekmath.cli; print(*({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["grop"], "Did you mean 'grpo'?"),
+        (["run", "absent.yaml"], "absent.yaml: no such recipe file"),
+        (
+            ["grpo", "--model", "m", "--problems", "p", "--out", "o", "--group-size", "1"],
+            "at least 2",
+        ),
+        (["sft", "--model", "absent", "--problems", "p", "--out", "o"], "--model: absent: no such"),
+        (["extract", "absent.html"], "absent.html: no such file"),
+        (["grade", "--pairs", "absent", "--out", "o"], "absent: no such file"),
+        (["report", "absent"], "absent"),
+    ],
+)
+def test_bad_input_ends_with_2_and_says_why(tmp_path, arguments, words):
+    done = seekmath(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pairs_are_graded_and_pages_extracted(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"gold": "1/2", "prediction": "so \\\\boxed{0.5}"}\n')
+    done = seekmath("grade", "--pairs", "pairs.jsonl", "--out", "graded.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    graded = json.loads((tmp_path / "graded.jsonl").read_text())
+    assert (graded["verdict"], graded["extracted"]) == (True, "0.5")
+    (tmp_path / "p.html").write_text("<title>T</title><p>Let <b>x</b> be \\(x^2\\), a square.</p>")
+    done = seekmath("extract", "p.html", "--json", cwd=tmp_path)
+    page = json.loads(done.stdout)
+    assert (page["title"], page["text"]) == ("T", "Let x be $x^2$, a square.")
+
+
+def test_a_small_world_is_made_and_made_again_for_nothing(tmp_path):
+    first = seekmath("world", "--pages", "120", "--out", "w", "--json", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["pages"] == 120
+    again = seekmath("world", "--pages", "120", "--out", "w", cwd=tmp_path)
+    assert "reused" in again.stderr
+    other = seekmath("world", "--pages", "130", "--out", "w", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "--overwrite" in other.stderr
