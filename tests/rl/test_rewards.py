@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, name, text, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"rewards": {"anwser": 1.0}}, "anwser; allowed: answer, format, model, function"),
+        ({"rewards": {"anwser": 1.0}}, "found 'anwser' .did you mean 'answer'"),
         ({"rewards": {"model": 1.0}}, "reward_model is not set"),
     ],
 )

@@ -54,7 +54,11 @@ def read_questions(
         name = str(row.get("id") or number)
         kept[asked] = Question(name, asked, str(row["answer"]), prompt_ids, row)
     if not kept:
-        raise BadInput(f"{settings.problems}: no question is left (dropped: {dict(drops)})")
+        raise BadInput(
+            f"{settings.problems}: no question is left (dropped: {dict(drops)}); long_prompt:"
+            f" prompt and max_new_tokens ({settings.max_new_tokens}) must fit in the model's"
+            f" context of {context} tokens"
+        )
     return list(kept.values()), dict(drops)
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from seekmath.core.complaints import unknown
 from seekmath.core.recipe import Source
 from seekmath.train.settings import OptimizerSettings
 
@@ -75,9 +76,9 @@ class GrpoSettings(OptimizerSettings):
 
     @model_validator(mode="after")
     def _rewards_can_be_had(self) -> "GrpoSettings":
-        unknown = sorted(set(self.rewards) - set(REWARDS))
-        if unknown:
-            raise ValueError(f"rewards: found {', '.join(unknown)}; allowed: {', '.join(REWARDS)}")
+        for name in self.rewards:
+            if name not in REWARDS:
+                raise ValueError(unknown("rewards", name, list(REWARDS)))
         for name, field in (("model", "reward_model"), ("function", "reward")):
             if name in self.rewards and not getattr(self, field):
                 raise ValueError(f"rewards: '{name}' has a weight but {field} is not set")

@@ -73,7 +73,9 @@ class SharedPrompts:
         seen_NTS = slots <= slot_NT[:, :, None]
         cache = Cache(layers, slot_NT, seen_NTS[:, None])
         hidden_NTC = self._model.hidden(fed_NT, positions_BT=slot_NT, cache=cache)
-        logits_MV = self._model.logits(hidden_NTC[mask_NT]) / temperature
+        logits_MV = self._model.logits(hidden_NTC[mask_NT])
+        if temperature != 1:
+            logits_MV = logits_MV / temperature
         return _gathered(logits_MV, tokens_NT[mask_NT], mask_NT)
 
     def backward(self) -> None:
