@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
-from seekmath.model.attention import attend, document_mask
+from seekmath.model.attention import Documents, attend, document_plan
 from seekmath.model.sizes import ModelConfig
 
 
@@ -73,7 +73,7 @@ class Attention(nn.Module):
         self,
         x_BTC: Tensor,
         rotation: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        seen: Tensor | Documents | None,
         cache: LayerCache | None,
         slots_BT: Tensor | None,
     ) -> Tensor:
@@ -90,7 +90,7 @@ class Attention(nn.Module):
             cache.keys.scatter_(2, index, k)
             cache.values.scatter_(2, index, v)
             k, v = cache.keys, cache.values
-        mixed_BHTD = attend(q, k, v, mask)
+        mixed_BHTD = attend(q, k, v, seen)
         return self.o_proj(mixed_BHTD.transpose(1, 2).reshape(rows, length, -1))
 
 
@@ -122,12 +122,12 @@ class Layer(nn.Module):
         self,
         x: Tensor,
         rotation: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        seen: Tensor | Documents | None,
         cache: LayerCache | None,
         slots_BT: Tensor | None,
     ) -> Tensor:
         """One block."""
-        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, cache, slots_BT)
+        x = x + self.self_attn(self.input_layernorm(x), rotation, seen, cache, slots_BT)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -169,13 +169,15 @@ class Decoder(nn.Module):
         Args:
             tokens_BT: token ids.
             positions_BT: positions; 0, 1, … by default.
-            documents_BT: document ids of packed rows; attention stays inside a document.
+            documents_BT: document ids of packed rows, one run of equal ids for each document;
+                attention stays inside a document.
             cache: keys and values seen before; the new ones are written into it.
         """
+        seen: Tensor | Documents | None = None
         if cache is not None:
-            mask: Tensor | None = cache.mask
-        else:
-            mask = None if documents_BT is None else document_mask(documents_BT)
+            seen = cache.mask
+        elif documents_BT is not None:
+            seen = document_plan(documents_BT)
         x_BTC = self.model.embed_tokens(tokens_BT)
         angles = (
             self.rotation_SD[: tokens_BT.shape[1]][None]
@@ -185,13 +187,18 @@ class Decoder(nn.Module):
         rotation = (angles.cos()[:, None].to(x_BTC.dtype), angles.sin()[:, None].to(x_BTC.dtype))
         for number, layer in enumerate(self.model.layers):
             layer_cache = cache.layers[number] if cache else None
-            x_BTC = layer(x_BTC, rotation, mask, layer_cache, cache.slots_BT if cache else None)
+            x_BTC = layer(x_BTC, rotation, seen, layer_cache, cache.slots_BT if cache else None)
         return self.model.norm(x_BTC)
+
+    @property
+    def head(self) -> Tensor:
+        """The (V, C) matrix that turns states into logits; the embedding itself where tied."""
+        tied = self.config.tie_word_embeddings
+        return self.model.embed_tokens.weight if tied else self.lm_head.weight
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every next token, (…, V)."""
-        tied = self.config.tie_word_embeddings
-        return F.linear(hidden, self.model.embed_tokens.weight if tied else self.lm_head.weight)
+        return F.linear(hidden, self.head)
 
     def forward(
         self,

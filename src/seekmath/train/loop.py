@@ -66,7 +66,7 @@ def train(
         (loss / max(1, count)).backward()
         rate = learning_rate(step, pace.steps, settings)
         norm = update(model, optimizer, rate, settings.clip_norm)
-        loss_sum, count_sum = loss_sum + float(loss), count_sum + count
+        loss_sum, count_sum = loss_sum + loss.item(), count_sum + count
         token_sum += tokens
         done = step + 1
         if done % pace.log_every == 0 or done == pace.steps:
@@ -83,7 +83,7 @@ def train(
             loss_sum, count_sum, token_sum, began = 0.0, 0, 0, time.monotonic()
         if done % settings.checkpoint_every == 0 or done == pace.steps:
             save_checkpoint(folder, done, model, optimizer)
-        job.progress(done, pace.steps, "steps", f"loss {line.get('loss', float(loss)):.3f}")
+        job.progress(done, pace.steps, "steps", _note(line))
     return line
 
 
@@ -93,3 +93,7 @@ def _without_gradient(model: nn.Module, measure: Measure) -> dict[str, float]:
         measured = measure()
     model.train()
     return measured
+
+
+def _note(line: dict[str, float]) -> str:
+    return f"loss {line['loss']:.3f}" if line else ""
