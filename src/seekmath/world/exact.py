@@ -74,25 +74,23 @@ def _remainder(random: Random) -> Draft:
     )
 
 
+# Few words between the numbers, so that two problems with other numbers share no long run.
 _LAWS = (
-    ("A force of ${a}$ N moves a body by ${b}$ m. Find the work $W = F s$ in J.", "W = F s"),
-    ("A car goes ${a}$ m/s for ${b}$ s. Find the distance $d = v t$ in m.", "d = v t"),
-    ("A current of ${a}$ A flows through ${b}$ ohm. Find $V = I R$ in V.", "V = I R"),
-    ("A mass of ${a}$ kg has acceleration ${b}$ m/s$^2$. Find $F = m a$ in N.", "F = m a"),
-    (
-        "A body of density ${a}$ kg/m$^3$ fills ${b}$ m$^3$. Find $m = \\rho V$ in kg.",
-        "m = \\rho V",
-    ),
-    ("A lamp of ${a}$ W burns for ${b}$ s. Find the energy $E = P t$ in J.", "E = P t"),
+    ("A force of ${a}$ N over ${b}$ m: find the work $W$.", "W = F s"),
+    ("Driving ${a}$ m/s for ${b}$ s: find the distance $d$.", "d = v t"),
+    ("With ${a}$ A through ${b}$ ohm, find $V$.", "V = I R"),
+    ("For ${a}$ kg at ${b}$ m/s$^2$ find the force $F$.", "F = m a"),
+    ("At ${a}$ kg/m$^3$ in ${b}$ m$^3$, find the mass $m$.", "m = \\rho V"),
+    ("A lamp of ${a}$ W for ${b}$ s: find the energy $E$.", "E = P t"),
 )
 
 
 def quantities(random: Random, slip: bool = False) -> Draft:
-    """One physical quantity from two others."""
+    """One physical quantity from two others by a law."""
     law, (a, b) = random.randrange(len(_LAWS)), (random.randint(2, 40), random.randint(2, 20))
     text, formula = _LAWS[law]
     question = text.replace("{a}", str(a)).replace("{b}", str(b))
-    step = f"${formula.split(' ')[0]} = {a} \\cdot {b} = {a * b}$."
+    step = f"${formula} = {a} \\cdot {b} = {a * b}$."
     return _boxed(f"{law} {a} {b}", question, [step], Fraction(a * b), f"print({a} * {b})")
 
 

@@ -22,7 +22,7 @@ _KINDS = {
     "spam": (0.08, 0.0),
 }
 _ENDINGS = ("com", "org", "net", "edu", "info", "io")
-_SEED_HOSTS = 3
+_SEED_HOSTS = 4
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ def make_hosts(count: int, seed: int) -> list[Host]:
         random = python_random(seed, "host", number)
         kind = _kind_of(number, count)
         language = "zh" if random.random() < 0.25 else "en"
-        # Seeds come from a few English hosts that write TeX, as the first corpora did.
+        # Seeds come from a few hosts that write TeX, as the first corpora did; one is Chinese.
         is_seed = kind in ("notes", "qa") and seeded < _SEED_HOSTS
         seeded += is_seed
-        language = "en" if is_seed else language
+        if is_seed:
+            language = "zh" if seeded == _SEED_HOSTS else "en"
         encoding = "mathjax_delimiters" if is_seed else random.choice(list(ENCODINGS))
         hosts.append(
             Host(

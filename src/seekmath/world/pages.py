@@ -78,7 +78,7 @@ class Web:
         sections: list[tuple[str, ...]] = [
             (" ".join(fact(random, zh) for _ in range(random.randint(1, 3))),)
         ]
-        for _ in range(random.randint(4, 9)):
+        for _ in range(random.randint(7, 15)):
             draft = worked(random, self.seed, number, zh, self.settings.web_slip_rate)
             sections.append(problem_text(draft, zh))
         contaminates = ""

@@ -10,7 +10,7 @@ from random import Random
 from seekmath.world.draft import Draft
 from seekmath.world.words import GIVEN, ITEMS, ITEMS_ZH, NAMES, SURNAMES
 
-_MOST = 99
+_MOST = 60
 _OPERATIONS = ("more", "fewer", "fewer", "times", "sum")
 
 
@@ -37,8 +37,8 @@ class _Step:
 
 def _plot(random: Random) -> tuple[int, list[_Step], list[int]]:
     """The first quantity, the steps, and every person's true quantity."""
-    wanted = random.choice((1, 2, 2, 3))
-    values = [random.randint(3, 60)]
+    wanted = random.choice((1, 1, 2, 2, 3))
+    values = [random.randint(3, 30)]
     steps: list[_Step] = []
     while len(steps) < wanted:
         step = _step(random, values)
@@ -56,7 +56,7 @@ def _step(random: Random, values: list[int]) -> _Step:
         return _Step("sum", random.randrange(last), last, 0)
     if operation == "times":
         return _Step("times", last, 0, random.choice((2, 3)))
-    return _Step("more" if operation == "sum" else operation, last, 0, random.randint(2, 30))
+    return _Step("more" if operation == "sum" else operation, last, 0, random.randint(2, 15))
 
 
 def _lines(

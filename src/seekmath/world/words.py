@@ -1,17 +1,14 @@
 """The words of the embedded world, English and Chinese."""
 
 NAMES = tuple(
-    """Anna Ben Carla David Elena Frank Grace Henry Irene James Karen Leo Maria Nina Oscar Paula
-    Quinn Rosa Sam Tina Umar Vera Walter Yara Zoe Adam Bella Carlos Diana Eric Fiona George
-    Hannah Ivan Julia Kevin Laura Mark Nora Oliver Peter Ruth Sarah Thomas Victor Wendy Alan
-    Betty Clara Daniel Emma Felix Gina Hugo Isaac Jane Kate Lucas Mona Noah Olga Paul Rita Simon
-    Tara Una Vincent Will Xena Yusuf Amir Boris Chloe Dora Edgar Farah Gus Hilda Igor Jonas Kira
-    Linda Milo Nadia Otto Petra Ralph Sofia Theo Ursula Vito Wanda Yolanda Zack""".split()
+    """Anna Ben Carla David Elena Frank Grace Henry Irene James Karen Leo Maria Nina
+    Oscar Paula Quinn Rosa Sam Tina Umar Vera Walter Yara Zoe Adam Bella Carlos
+    Diana Eric Fiona George Hannah Ivan Julia Kevin Laura Mark Nora Oliver Peter Ruth
+    Sarah Thomas Victor Wendy Alan Betty Clara Daniel Emma Felix Gina Hugo Isaac Jane""".split()
 )
 ITEMS = tuple(
     """apples books cards coins marbles pencils stamps shells stickers buttons cookies flowers
-    oranges photos plates puzzles ribbons stones toys balloons beads candles carrots chairs cups
-    eggs hats keys lemons maps nuts onions pears pins roses socks tickets""".split()
+    oranges photos plates puzzles ribbons stones toys balloons beads candles carrots chairs""".split()
 )
 SURNAMES = tuple("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗")
 GIVEN = tuple("明红强丽军芳伟娟勇敏静磊洋艳杰涛超霞平刚玲辉鹏华飞梅波燕峰云")
