@@ -47,7 +47,7 @@ def _by_corpus(rows: Sequence[Row]) -> list[Series]:
 
 
 def _learning_rate(rows: Sequence[Row]) -> Chart | None:
-    series = [Series("", points_of(rows, "learning_rate"), 2)]
+    series = [Series("", points_of(rows, "learning_rate"))]
     return line_chart("learning rate", series, from_zero=True)
 
 
@@ -70,22 +70,21 @@ def grpo_charts(stage: Stage) -> list[Chart]:
     """Reward, KL, entropy, length, groups without a gradient, and where the time went."""
     rows = stage.metrics()
     window = max(1, len(rows) // 12)
-    rewards = [
-        *_noisy(rows, "reward_mean", "mean reward", 0, window),
-        *_noisy(rows, "right", "share right", 1, window),
-    ]
+    rewards = _noisy(rows, "reward_mean", "mean reward", 0, window)
+    # With the answer rule as the only reward the two are one line.
+    if points_of(rows, "right") != points_of(rows, "reward_mean"):
+        rewards += _noisy(rows, "right", "share right", 1, window)
     times = [
         Series(name, smooth(points_of(rows, f"{name}_s"), window), colour)
         for colour, name in enumerate(("rollout", "reward", "update"))
     ]
-    note = f"Thick: moving mean over {window} steps." if window > 1 else ""
     return _some(
-        line_chart("reward", rewards, note=note),
+        line_chart("reward", rewards),
         _noisy_chart(rows, "kl", "KL to the reference, nats per token", window),
         _noisy_chart(rows, "entropy", "entropy of the policy, nats per token", window),
         _noisy_chart(rows, "completion_length", "completion length, tokens", window),
         _noisy_chart(rows, "zero_variance_groups", "groups of equal rewards, per step", window),
-        line_chart("seconds per step", times, from_zero=True, note=note),
+        line_chart("seconds per step", times, from_zero=True),
     )
 
 
@@ -100,7 +99,7 @@ def _noisy_chart(rows: Sequence[Row], key: str, title: str, window: int) -> Char
     series = [
         Series("", one.points, 0, faint=one.faint) for one in _noisy(rows, key, "", 0, window)
     ]
-    return line_chart(title, series, from_zero=True)
+    return line_chart(title, series, from_zero=key != "completion_length")
 
 
 def accuracy_chart(table: dict[str, Any]) -> Chart | None:
@@ -129,6 +128,7 @@ def k_charts(table: dict[str, Any]) -> list[tuple[str, list[Chart]]]:
                     "K samples of each question",
                     percents=True,
                     log2=True,
+                    large=True,
                 )
                 for metric, name in (("maj", "Maj"), ("pass", "Pass"))
             )

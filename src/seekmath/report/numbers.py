@@ -34,6 +34,12 @@ def points(value: Any) -> str:
     return MISSING if share is None else f"{100 * share:+.1f}".replace("-", "−")
 
 
+def signed(value: Any) -> str:
+    """Two decimals with the sign: ``+0.38``."""
+    given = finite(value)
+    return MISSING if given is None else f"{given:+.2f}".replace("-", "−")
+
+
 def count(value: Any) -> str:
     """A whole number with separators: ``12,345``."""
     number = finite(value)

@@ -77,7 +77,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "span", "points", "count", "number", "duration", "memory"):
+    for name in ("percent", "span", "points", "signed", "count", "number", "duration", "memory"):
         environment.filters[name] = getattr(numbers, name)
     return environment
 

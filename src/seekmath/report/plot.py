@@ -13,8 +13,8 @@ from seekmath.report.numbers import compact, number, percent
 
 Point = tuple[float, float]
 
-_WIDTH, _HEIGHT = 460.0, 260.0
-_LEFT, _TOP, _RIGHT, _BOTTOM = 56.0, 12.0, 14.0, 40.0
+_SIZE, _LARGE = (340.0, 210.0), (500.0, 300.0)
+_LEFT, _TOP, _RIGHT, _BOTTOM = 52.0, 12.0, 14.0, 40.0
 _MOST_POINTS = 300
 COLOURS = 6
 
@@ -84,7 +84,6 @@ class Chart:
     y_ticks: list[Tick]
     lines: list[Line]
     summary: str
-    note: str = ""
     rows: list[Tick] = field(default_factory=list)
 
 
@@ -106,21 +105,25 @@ class Axis:
         share = (value - low) / (high - low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self, wanted: int = 5, percents: bool = False) -> list[Tick]:
-        """Round values on the axis, about ``wanted`` of them; powers of two on a log axis."""
+    def ticks(self, wanted: int = 5, percents: bool = False, whole: bool = False) -> list[Tick]:
+        """Round values on the axis, about ``wanted`` of them; powers of two on a log axis.
+
+        Those of a ``whole`` axis are whole numbers (steps, rounds).
+        """
         if self.log2:
             powers = range(math.ceil(math.log2(self.low)), math.floor(math.log2(self.high)) + 1)
             return [Tick(self.at(2.0**power), f"{2**power:g}") for power in powers]
         step = round_step((self.high - self.low) / wanted)
+        step = max(1.0, step) if whole else step
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         values = [place * step for place in range(first, last + 1)]
         return [Tick(self.at(value), _label(value, step, percents)) for value in values]
 
 
 def round_step(rough: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is at least ``rough``."""
+    """1, 2 or 5 times a power of ten, whichever is nearest to ``rough`` by ratio."""
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(power * m for m in (1, 2, 5, 10) if power * m >= rough * (1 - 1e-9))
+    return min((power * m for m in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / rough)))
 
 
 def _label(value: float, step: float, percents: bool) -> str:
@@ -131,7 +134,7 @@ def _label(value: float, step: float, percents: bool) -> str:
     if abs(value) >= 10_000:
         return compact(value)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return number(value) if decimals > 3 else f"{value:,.{decimals}f}".replace("-", "−")
+    return number(value) if decimals > 5 else f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def line_chart(
@@ -142,7 +145,7 @@ def line_chart(
     percents: bool = False,
     from_zero: bool = False,
     log2: bool = False,
-    note: str = "",
+    large: bool = False,
 ) -> Chart | None:
     """Lines over a common x; None where no series has a finite point.
 
@@ -153,28 +156,28 @@ def line_chart(
         percents: y values are shares of 1 and are shown in per cent.
         from_zero: the y axis starts at 0.
         log2: x is logarithmic with powers of two (K samples).
-        note: stands below the figure.
+        large: half as large again as a learning curve.
     """
     series = [replace(one, points=thin(one.points)) for one in series]
     drawn = [one for one in series if any(_drawable(p, log2) for p in one.points)]
     if not drawn:
         return None
-    x = _x_axis(drawn, log2)
-    y = _y_axis(drawn, percents, from_zero, log2)
+    width, height = _LARGE if large else _SIZE
+    x = _x_axis(drawn, log2, width - _RIGHT)
+    y = _y_axis(drawn, percents, from_zero, log2, height - _BOTTOM)
     return Chart(
         title,
         x_label,
-        _WIDTH,
-        _HEIGHT,
+        width,
+        height,
         x.start,
         y.end,
         x.end,
         y.start,
-        x.ticks(),
+        x.ticks(whole=True),
         y.ticks(percents=percents),
         [_line(one, x, y, percents) for one in drawn],
         _summary(title, drawn, percents),
-        note,
     )
 
 
@@ -205,15 +208,17 @@ def _drawable(point: Point, log2: bool) -> bool:
     return math.isfinite(x) and math.isfinite(y) and (x > 0 or not log2)
 
 
-def _x_axis(series: Sequence[Series], log2: bool) -> Axis:
+def _x_axis(series: Sequence[Series], log2: bool, end: float) -> Axis:
     values = [p[0] for one in series for p in one.points if _drawable(p, log2)]
     low, high = min(values), max(values)
     if low == high:
         low, high = (low / 2, high * 2) if log2 else (low - 1, high + 1)
-    return Axis(low, high, _LEFT, _WIDTH - _RIGHT, log2)
+    return Axis(low, high, _LEFT, end, log2)
 
 
-def _y_axis(series: Sequence[Series], percents: bool, from_zero: bool, log2: bool) -> Axis:
+def _y_axis(
+    series: Sequence[Series], percents: bool, from_zero: bool, log2: bool, start: float
+) -> Axis:
     values = [p[1] for one in series for p in one.points if _drawable(p, log2)]
     ends = [end for one in series for _, *both in one.band for end in both if math.isfinite(end)]
     low, high = min(values + ends), max(values + ends)
@@ -223,7 +228,7 @@ def _y_axis(series: Sequence[Series], percents: bool, from_zero: bool, log2: boo
         low, high = max(0.0, low), min(1.0, high)
     if from_zero:
         low = 0.0
-    return Axis(low, high if high > low else low + 0.1, _HEIGHT - _BOTTOM, _TOP)
+    return Axis(low, high if high > low else low + 0.1, start, _TOP)
 
 
 def _line(one: Series, x: Axis, y: Axis, percents: bool) -> Line:

@@ -13,7 +13,7 @@ _COLUMNS = [
     "gold", "rewards", "advantages",
 ]  # fmt: skip
 _GROUPS = 3
-_OUTPUTS = 8
+_SHOWN, _FOLDED = 4, 12
 MOST_CHARACTERS = 1500
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PICTURES = {**{n: chr(0x2400 + n) for n in range(32)}, 0x7F: "\u2421"}
@@ -39,13 +39,17 @@ class Output:
 
 @dataclass(frozen=True)
 class Group:
-    """A question's outputs; ``zero_variance`` says that all of them earned the same."""
+    """A question's outputs: some shown, some ``folded`` away, ``more`` left out.
+
+    ``zero_variance`` says that all of them earned the same.
+    """
 
     problem_id: str
     prompt: str
     cut: int
     gold: str
     outputs: list[Output]
+    folded: list[Output]
     more: int
     right: int
     size: int
@@ -102,17 +106,27 @@ def _zero_variance(group: list[Row]) -> bool:
 def _group(rows: list[Row]) -> Group:
     largest = max((abs(v) for row in rows for v in _ends(row) or ()), default=0.0)
     prompt, cut = cut_text(rows[0]["prompt"])
+    shown = _telling(rows)
+    folded = [row for row in rows if not any(row is one for one in shown)]
     return Group(
         visible(rows[0]["problem_id"]),
         prompt,
         cut,
         visible(rows[0]["gold"]),
-        [_output(row, largest) for row in rows[:_OUTPUTS]],
-        len(rows[_OUTPUTS:]),
+        [_output(row, largest) for row in shown],
+        [_output(row, largest) for row in folded[:_FOLDED]],
+        len(folded[_FOLDED:]),
         sum(row["verdict"] is True for row in rows),
         len(rows),
         _zero_variance(rows),
     )
+
+
+def _telling(rows: list[Row]) -> list[Row]:
+    """The highest and the lowest advantages of a group, in the order they were sampled."""
+    ranked = sorted(rows, key=lambda row: -sum(_ends(row) or (0.0,)))
+    chosen = ranked[: _SHOWN // 2] + ranked[_SHOWN // 2 :][-_SHOWN // 2 :]
+    return [row for row in rows if any(row is one for one in chosen)]
 
 
 def _output(row: Row, largest: float) -> Output:
