@@ -151,9 +151,7 @@ def test_values_that_are_not_finite_and_lone_surrogates_do_not_stop_the_page(run
 
 
 def test_a_failed_stage_shows_its_error(tmp_path) -> None:
-    manifest(
-        tmp_path / "sft", "sft", 3.0, {}, state="failed", error="BadInput: no <b>such</b> file"
-    )
+    manifest(tmp_path / "sft", "sft", 3.0, {}, state="failed", error="BadInput: no <b>file</b>")
     assert "BadInput: no <b>file</b>" in outline(write_report(tmp_path)).text
 
 
