@@ -1,0 +1,85 @@
+"""Does GRPO improve the SFT model? The laptop recipe over several seeds, mini-gsm8k, greedy.
+
+Each seed pre-trains, fine-tunes, reinforces and evaluates anew on the corpus that one run mined:
+
+    python benchmarks/grpo_gain.py runs/laptop --seeds 0 1 2
+
+Runs resume; the figures go to RUN/grpo_gain.json, which the report shows, and to
+benchmarks/results/ with the date, the machine and the command.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from seekmath.core.artifact import machine, versions
+from seekmath.core.files import read_json, write_json
+from seekmath.core.log import Display
+from seekmath.core.recipe import load_recipe
+from seekmath.core.run import run_recipe
+from seekmath.stages import STAGES
+
+# Two-sided 95% quantiles of Student's t by degrees of freedom.
+_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+_BENCHMARK = "mini-gsm8k"
+
+
+def run_seed(recipe: str, base: Path, seed: int, overrides: list[str]) -> dict[str, float]:
+    """Train and evaluate one seed in a folder of its own, on the base run's mined corpus."""
+    out = base if seed == 0 else base.parent / f"{base.name}-seed{seed}"
+    stages = ("pretrain", "sft", "reward", "grpo")
+    seeds = [f"{stage}.seed={seed}" for stage in stages]
+    if seed:
+        out.mkdir(parents=True, exist_ok=True)
+        for shared in ("world", "mine", "tokenize"):
+            if not (out / shared).exists():
+                (out / shared).symlink_to((base / shared).resolve())
+    loaded = load_recipe(Path(recipe), [*overrides, *(seeds if seed else [])], STAGES)
+    with Display() as display:
+        run_recipe(loaded, out, display)
+    results = read_json(out / "evaluate" / "results.json")
+    before, after = (results[f"{model}/{_BENCHMARK}/greedy"]["value"] for model in ("sft", "grpo"))
+    return {"seed": seed, "before": before, "after": after}
+
+
+def interval(differences: list[float]) -> tuple[float, float, float]:
+    """Mean and 95% t interval over seeds."""
+    mean = statistics.mean(differences)
+    half = _T[len(differences) - 1] * statistics.stdev(differences) / math.sqrt(len(differences))
+    return mean, mean - half, mean + half
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="run directory of the recipe (seed 0)")
+    parser.add_argument("--recipe", default="recipes/laptop.yaml")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("overrides", nargs="*", default=[])
+    given = parser.parse_args()
+    seeds = [run_seed(given.recipe, given.run, seed, given.overrides) for seed in given.seeds]
+    mean, low, high = interval([row["after"] - row["before"] for row in seeds])
+    found = {
+        "benchmark": f"{_BENCHMARK} (generated)",
+        "metric": "greedy accuracy, sft before, grpo after",
+        "seeds": seeds,
+        "mean_gain": mean,
+        "low": low,
+        "high": high,
+        "problems": read_json(given.run / "evaluate/results.json")[f"sft/{_BENCHMARK}/greedy"]["n"],
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "command": "python " + " ".join(sys.argv),
+    }
+    write_json(given.run / "grpo_gain.json", found)
+    results = Path(__file__).parent / "results"
+    write_json(results / f"grpo-gain-{found['date']}.json", found)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
