@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from seekmath.verify.chinese import chinese_numbers
+
 
 @dataclass(frozen=True)
 class Clean:
@@ -13,82 +15,110 @@ class Clean:
     percent: bool
 
 
-_DIGITS_ZH = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
-_PLACES_ZH = {"十": 10, "百": 100, "千": 1000}
 _UNITS = (
-    r"(?:degrees?|dollars?|cents?|euros?|pounds?|hours?|minutes?|seconds?|days?|weeks?|months?|"
-    r"years?|inch(?:es)?|feet|foot|miles?|meters?|metres?|centimeters?|kilometers?|grams?|"
-    r"kilograms?|liters?|litres?|units?|square|cubic|cm|mm|km|kg|mph|ft|in|lbs?|ml|"
-    r"points?|people|students?|ways?|times)"
+    r"(?:deg(?:ree)?s?|dollars?|cents?|euros?|pounds?|yuan|rupees?|hours?|hrs?|minutes?|mins?|"
+    r"seconds?|secs?|days?|weeks?|months?|years?(?:\s+old)?|inch(?:es)?|feet|foot|yards?|yds?|"
+    r"miles?|(?:centi|kilo|milli|deci)?(?:met(?:er|re)s?|grams?|lit(?:er|re)s?)|units?|square|sq|"
+    r"cubic|cm|mm|km|kg|mg|mph|kph|ft|in|oz|ounces?|lbs?|ml|mL|gallons?|cups?|points?|people|"
+    r"students?|ways?|times|per|an?|hour|km/h|m/s|radians?|ppm|volts?|joules?|newtons?|watts?)"
 )
 _UNITS_ZH = "|".join(
-    "个 元 米 千米 厘米 平方米 平方厘米 立方米 千克 克 吨 小时 分钟 秒 天 年 月 人 本 张 枚 支 颗 朵 块 只"
-    " 把 页 棵 条 辆 件 岁 次 度 箱 袋 瓶 组 升 毫升 公里 公顷 名 位 双 套 层 道 种".split()
+    "千米 厘米 毫米 分米 平方米 平方厘米 平方分米 平方千米 立方米 立方厘米 立方分米 千克 公斤"
+    " 小时 分钟 公里 公顷 毫升 美元 个 元 角 米 克 吨 秒 天 年 月 人 本 张 枚 支 颗 朵 块 只 把"
+    " 页 棵 条 辆 件 岁 次 度 箱 袋 瓶 组 升 名 位 双 套 层 道 种 斤 盒 架 艘 头 匹 根 座 间 台"
+    " 排 杯 包 份 幅 串 篇 首 分 周 日 吋 亩".split()
 )
-_TRAILING = re.compile(rf"(?<=[\d}})])\s*(?:{_UNITS}\b\.?\s*(?:\^?[23])?\s*)+$", re.IGNORECASE)
-_TRAILING_ZH = re.compile(rf"(?<=[\d}})])(?:{_UNITS_ZH})[^\d]*$")
+_TRAILING = re.compile(
+    rf"(?<=[\d}})])\s*(?:[\s/]*\b{_UNITS}\b\.?\s*(?:\^?\{{?[23]\}}?)?\s*)+$", re.IGNORECASE
+)
+_TRAILING_ZH = re.compile(rf"(?<=[\d}})])\s*(?:{_UNITS_ZH})[^\d]*$")
+_TEXT = r"\\(?:text|mathrm|mbox|textbf|textnormal|textrm|mathbf|rm|operatorname)"
+# Any text after a number is a unit, but not a word that joins or answers.
 _TEXT_UNIT = re.compile(
-    r"(?<=[\d})])\s*\\?[ ,;!]*\\(?:text|mathrm|mbox|textbf)\s*\{[^{}]*\}(?:\^\{?\d\}?)?$"
+    r"(?<=[\d})])\s*(?:\\?[ ,;!~])*"
+    rf"{_TEXT}\s*\{{(?!\s*(?:or|and|if|for)\b)[^{{}}]*\}}(?:\s*\^\s*\{{?\d\}}?)?(?=\s*(?:,|;|$))"
 )
+_CURLY_UNIT = re.compile(r"(?<=\d)\s*\{\\rm\s[^{}]*\}")
+_ONE_LETTER_UNIT = re.compile(r"(?<=[\d})])\s*(?:[mgshLlVAJNWKCF]|m/s|km/h)(?:\^?\{?[23]\}?)?$")
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]([-+]?\d{1,3})\b")
-_CHINESE_NUMBER = re.compile(r"[零一二三四五六七八九十百千两〇]+")
+_SCIENTIFIC_X = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
+_PERCENT = re.compile(r"\s*(?:\\?%|\bpercent(?:age)?\b|\bpct\b)\s*\.?$", re.IGNORECASE)
+_MONEY = re.compile(r"[€£¥₹]|\b(?:USD|RMB|EUR|CNY|US)\b|\bRs\.?(?=\s*\d)")
+_BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
+_MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")
+_SIGNS = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "⁄": "/", "∶": ":",
+     "′": "'", "’": "'", "\u200b": "", "\u202e": "", "\ufeff": "", "\x00": "", "\u200e": ""}
+)  # fmt: skip
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def clean(text: str) -> Clean:
     """An answer ready for the parser."""
-    text = unicodedata.normalize("NFKC", text).lstrip(" :").strip()
-    text = text.replace("−", "-").replace("–", "-").replace("×", "*").replace("·", "*")
-    text = text.replace("÷", "/").replace("\\$", "").replace("$", "")
-    for mark in ("\\left", "\\right", "\\displaystyle"):
-        text = re.sub(re.escape(mark) + r"(?![A-Za-z])", "", text)
-    text = _thousands(text)
-    text = re.sub(r"^(?:[€£¥]|US|USD|RMB)\s*(?=[-\d])", "", text)
-    text = text.strip().rstrip(".。,;!").strip()
-    percent = bool(re.search(r"(?:\\?%|\bpercent|％)\s*$", text))
-    text = re.sub(r"(?:\\?%|\bpercent|％)\s*$", "", text).strip()
-    text = _TEXT_UNIT.sub("", text)
+    text = _unicode(text).lstrip(" :").strip()
+    if "\\\\" in text and "\\begin" not in text:
+        text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
+    text = _unnested(re.sub(r'\\?["$]', "", text))
+    text = _thousands(re.sub(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", r"\1", text))
+    text = _MONEY.sub("", text)
+    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
+    text = re.sub(r"^(?:\\approx|≈|~)\s*", "", text.strip()).rstrip(".。,;!").strip()
+    percent = bool(_PERCENT.search(text))
+    text = _PERCENT.sub("", text).strip()
+    text = _TEXT_UNIT.sub("", _CURLY_UNIT.sub("", text))
     text = _TRAILING_ZH.sub("", _TRAILING.sub("", text)).strip()
-    text = re.sub(r"\s*(?:€|£|¥|°|\^\\circ|\^\{\\circ\})$", "", text)
-    text = _SCIENTIFIC.sub(r"*10^{\1}", text)
-    if _CHINESE_NUMBER.fullmatch(text):
-        text = str(chinese_number(text))
+    text = _SCIENTIFIC_X.sub("*", _SCIENTIFIC.sub(r"*10^{\1}", text))
+    text = _MIXED.sub(r"(\1+\2/\3)", text)
+    builder = _BUILDER.fullmatch(text)
+    if builder and "\\}" in text:
+        text = builder.group(2).rstrip("\\")
+    text = chinese_numbers(text)
     return Clean(_unwrapped(text), percent)
+
+
+def without_short_unit(text: str) -> str:
+    """Take off a unit of one letter, which without the other answer could be a variable."""
+    return _ONE_LETTER_UNIT.sub("", text)
+
+
+def _unnested(text: str) -> str:
+    """((((1)))) is (1): brackets around brackets would only cost depth."""
+    extra = min(len(text) - len(text.lstrip("(")), len(text) - len(text.rstrip(")"))) - 1
+    core = text[extra:-extra] if extra > 0 else text
+    return core if core != text and not re.search(r"[()]", core[1:-1]) else text
+
+
+def _unicode(text: str) -> str:
+    """One form of each sign; raised digits become powers before they would become plain digits."""
+    if text.isascii():
+        return text.translate(_SIGNS) if "\x00" in text else text
+    text = re.sub(r"[⁰¹²³⁴-⁹⁻]+", lambda match: "^{" + match.group().translate(_RAISED) + "}", text)
+    # ½ → " 1/2", so that 3½ is a mixed number
+    text = re.sub(
+        r"[¼-¾⅐-⅞]", lambda match: " " + unicodedata.normalize("NFKC", match.group()), text
+    )
+    return unicodedata.normalize("NFKC", text).translate(_SIGNS)
 
 
 def _thousands(text: str) -> str:
     # Only a well-formed group of threes is a thousands separator; (1,234) of a tuple is none.
-    whole = re.compile(
-        r"(?<![\d.,(\[{])\d{1,3}(?:(?:,|\{,\}|\\,|,?\\!|,\\!)\d{3})+(?![\d])(?!\s*[,)\]])"
-    )
-    text = whole.sub(lambda m: re.sub(r"\D", "", m.group()), text)
+    text = re.sub(r"(?<=\d)(?:\{\s*,\s*\}|,\\!|\\!,|\\,|,\\,|\\!)\s*(?=\d{3}(?!\d))", ",", text)
+    whole = re.compile(r"(?<![\d.,(\[{])[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?!\s*[,)\]])")
+    text = whole.sub(lambda m: m.group().replace(",", ""), text)
     spaced = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d,])")
     text = spaced.sub(lambda m: m.group().replace(" ", ""), text)
-    return re.sub(r"\\[,;:!>]|\\ |~|\\[()\[\]]", " ", text)
+    return re.sub(r"(?<!\\)\\[,;:!> ]|~|(?<!\\)\\[()\[\]]", " ", text)
 
 
 def _unwrapped(text: str) -> str:
     """Take off one pair of text commands or bold around the whole answer."""
-    match = re.fullmatch(r"\\(?:text|mathrm|mbox|textbf|mathbf|boxed)\s*\{([^{}]*)\}", text)
+    match = re.fullmatch(rf"(?:{_TEXT}|\\boxed|\\fbox)\s*\{{([^{{}}]*)\}}", text)
     return (match.group(1) if match else text).strip(" *")
 
 
 def words(text: str) -> str:
     """A text answer for comparison: letters, digits and Chinese characters only, lower case."""
-    text = re.sub(r"\\(?:text|mathrm|mbox|textbf|mathbf|boxed)\b", "", text)
-    if re.search(r"[\\^_=<>/*+\-|(){}\[\].,:]", re.sub(r"[{}]|[.。]$", "", text)):
+    text = re.sub(rf"(?:{_TEXT}|\\boxed)(?![A-Za-z])|\\[ ,;!]|[$~]", " ", text)
+    if re.search(r"[\\^_=<>/*+|(){}\[\],:]|\d\.\d", re.sub(r"[{}]|[.。]\s*$", "", text)):
         return ""
     return re.sub(r"[^\w]", "", unicodedata.normalize("NFKC", text)).casefold()
-
-
-def chinese_number(text: str) -> int:
-    """The value of a Chinese numeral below ten thousand, such as 三百二十一."""
-    total, digit = 0, 0
-    if not any(character in _PLACES_ZH for character in text):
-        return int("".join(str(_DIGITS_ZH[character]) for character in text))
-    for character in text:
-        if character in _PLACES_ZH:
-            total += (digit or 1) * _PLACES_ZH[character]
-            digit = 0
-        else:
-            digit = _DIGITS_ZH[character]
-    return total + digit

@@ -8,9 +8,11 @@ from typing import Any
 
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.verify.equal import equal
-from seekmath.verify.extract import all_boxed, extract_answer
+from seekmath.verify.extract import all_boxed, extract_answer, letters_of
+from seekmath.verify.prose import candidates, is_formula
 
-_CALCULATOR = re.compile(r"<<[^<>]*>>")  # GSM8K's annotations
+_CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")  # GSM8K's annotations
+_TAIL = 8000
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ def grade(
     found = extract_answer(_CALCULATOR.sub("", prediction), choices)
     if found.answer is None:
         return Grade(False, None, "no answer found")
-    if strict and _hedged(prediction):
+    if strict and _hedged(prediction, gold_answer):
         return Grade(False, found.answer, "hedged: several different answers")
     if choices:
-        same = found.answer.upper() == gold_answer.upper()
+        same = found.answer == gold_answer
         return Grade(same, found.answer, f"letter {'equal' if same else 'differs'} ({found.how})")
     verdict = equal(gold_answer, found.answer)
     return Grade(verdict.right, found.answer, f"{verdict.reason} ({found.how})")
@@ -51,16 +53,29 @@ def grade(
 def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
     """The bare gold answer; a gold text may be a worked solution."""
     gold = _CALCULATOR.sub("", gold).strip()
-    if "\n" in gold or "\\boxed" in gold or "####" in gold or choices:
+    if choices and len(gold) <= 40:
+        return letters_of(gold, choices)
+    if choices or "\n" in gold or "\\boxed" in gold or "####" in gold:
         return extract_answer(gold, choices).answer
+    if len(gold) <= 1000 and not is_formula(gold):
+        # "12 apples" is 12; a sentence is a worked solution; other words are the answer itself.
+        found = candidates(gold)
+        if len(found) == 1 or len(gold) > 120:
+            return extract_answer(gold).answer
     return gold or None
 
 
-def _hedged(prediction: str) -> bool:
-    boxes = {re.sub(r"\s", "", box) for box in all_boxed(prediction[-8000:])}
-    hashes = set(re.findall(r"####\s*(\S+)", prediction))
-    answer = next(iter(boxes or hashes), "")
-    return len(boxes) > 1 or len(hashes) > 1 or bool(re.search(r"\bor\b|或", answer))
+def _hedged(prediction: str, gold: str) -> bool:
+    """Whether a solution gives several different final answers, or alternatives in one."""
+    tail = prediction[-_TAIL:]
+    boxes = [content for _, _, content in all_boxed(tail)]
+    hashes = re.findall(r"####\s*([^\n]+)", tail)
+    for answers in (boxes, hashes):
+        if any(answer != answers[0] and not equal(answers[0], answer).right for answer in answers):
+            return True
+    either = re.compile(r"\bor\b|或")
+    last = (boxes or hashes or [""])[-1]
+    return bool(either.search(last)) and not either.search(gold)
 
 
 def grade_pairs(pairs: Path, out: Path) -> dict[str, Any]:
@@ -107,7 +122,7 @@ def _pairs_of(row: dict[str, Any], where: str) -> list[dict[str, Any]]:
             {
                 **rest,
                 "model": model,
-                "gold": row["ground_truth"],
+                "gold": str(row["ground_truth"]),
                 "prediction": str(answer["solution"]),
                 "recorded": answer.get("is_correct"),
             }

@@ -1,28 +1,26 @@
 r"""A small parser of answers: numbers, LaTeX and plain arithmetic, to a typed tree.
 
-No Python is evaluated and no algebra is done here. Size and depth are bounded, so that any input
-is read or refused in time linear in its length.
+No Python is evaluated and no algebra is done here. Length and depth are bounded and sums and
+products are flat, so that any input is read or refused in time linear in its length.
 """
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-MAX_CHARACTERS = 4000
-_MAX_DEPTH = 60
-_MAX_DIGITS = 1000
+from seekmath.verify.lexer import FUNCTIONS, RELATIONS, Unreadable, tokens
 
-
-class Unreadable(ValueError):
-    """The text is not an expression this parser knows."""
+MAX_CHARACTERS = 100_000
+_MAX_DEPTH = 90
 
 
 @dataclass(frozen=True)
 class Node:
     """One node of the tree: an operation, its operands, and a number or a name at the leaves.
 
-    ``op``: num, var, const, neg, +, -, *, /, ^, sqrt, fn, abs, !, binom, tuple, list, set, union,
-    matrix, =, rel; ``text`` is the name, brackets or relation where there is one.
+    ``op``: num, var, const, neg, + and * (of any number), /, ^, sqrt, fn, abs, !, binom, base,
+    tuple, list, set, union, matrix, rel (a chain). ``text`` is the name, the brackets, the
+    lengths of a matrix's rows, or the relations of a chain.
     """
 
     op: str
@@ -31,20 +29,11 @@ class Node:
     text: str = ""
 
 
-_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp".split()
-_CONSTANTS = {"pi": "pi", "π": "pi", "e": "e", "i": "i", "infty": "inf", "∞": "inf"}
-_RELATIONS = {
-    "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=",
-    "lt": "<", "gt": ">", "ne": "!=", "neq": "!=", "in": "in", "≤": "<=", "≥": ">=", "≠": "!=",
-    "<": "<", ">": ">", "∈": "in",
-}  # fmt: skip
-_TOKEN = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?|\.\d+)|\\(?P<command>[A-Za-z]+)|(?P<name>[A-Za-z\u0370-\u03ff])"
-    r"|(?P<sign>\\\\|\\[{}|]|[-+*/^_=(){}\[\],;|!<>≤≥≠∈∞π√°&:'])|(?P<space>\s+)|(?P<other>.)",
-    re.DOTALL,
-)
-_SOFT = {"left", "right", "displaystyle", "limits", "big", "Big", "bigl", "bigr", "middle"}
-_SPACES = {"quad", "qquad", "enspace", "thinspace"}
+CONSTANTS = {"\\pi": "pi", "e": "e", "i": "i", "\\infty": "inf"}
+_FRACTIONS = ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac")
+_BINOMIALS = ("\\binom", "\\dbinom", "\\tbinom")
+_NOT_FACTORS = {"\\cup", "\\cap", "\\pm", "\\mp", "\\end", "\\}", "\\\\", "\\rfloor", "\\rceil"}
+_STARS = ("*", "\\cdot", "\\times", "\\ast")
 
 
 def parse(text: str) -> Node:
@@ -55,36 +44,30 @@ def parse(text: str) -> Node:
     """
     if len(text) > MAX_CHARACTERS:
         raise Unreadable("too long")
-    parser = _Parser(_tokens(text))
-    node = parser.relation()
+    parser = _Parser(tokens(text))
+    node = parser.groups()
     if parser.peek() is not None:
         raise Unreadable(f"left over: {parser.peek()}")
     return node
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    for match in _TOKEN.finditer(text):
-        kind, value = match.lastgroup, match.group()
-        if kind == "space" or (kind == "command" and value[1:] in _SOFT | _SPACES):
-            continue
-        if kind == "other":
-            raise Unreadable(f"unknown sign {value!r}")
-        if kind == "number" and len(value) > _MAX_DIGITS:
-            raise Unreadable("too many digits")
-        tokens.append(value)
-    return tokens
+def _relation(token: str | None) -> str | None:
+    """The relation that a token stands for; ``in`` and ``to`` only as commands."""
+    if token is None:
+        return None
+    if token.startswith("\\"):
+        return RELATIONS.get(token[1:])
+    return None if token.isalpha() and token.isascii() else RELATIONS.get(token)
 
 
 class _Parser:
     """Recursive descent with a bound on the depth."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens, self.place, self.depth = tokens, 0, 0
+    def __init__(self, found: list[str]) -> None:
+        self.tokens, self.place, self.depth, self.bars = found, 0, 0, 0
 
-    def peek(self, ahead: int = 0) -> str | None:
-        place = self.place + ahead
-        return self.tokens[place] if place < len(self.tokens) else None
+    def peek(self) -> str | None:
+        return self.tokens[self.place] if self.place < len(self.tokens) else None
 
     def take(self, *wanted: str) -> str | None:
         token = self.peek()
@@ -97,87 +80,113 @@ class _Parser:
         if self.take(wanted) is None:
             raise Unreadable(f"expected {wanted}, found {self.peek()}")
 
-    def relation(self) -> Node:
-        left = self.union()
-        while (token := self.peek()) is not None:
-            name = token.lstrip("\\")
-            if token == "=":
-                self.place += 1
-                left = Node("=", (left, self.union()))
-            elif name in _RELATIONS and (token.startswith("\\") or not name.isalpha()):
-                self.place += 1
-                left = Node("rel", (left, self.union()), text=_RELATIONS[name])
-            else:
-                break
-        return left
-
-    def union(self) -> Node:
-        parts = [self.items()]
-        while self.take("\\cup", "∪"):
-            parts.append(self.items())
-        return parts[0] if len(parts) == 1 else Node("union", tuple(parts))
-
-    def items(self) -> Node:
-        parts = [self.sum()]
-        while self.take(",", ";"):
-            parts.append(self.sum())
-        return parts[0] if len(parts) == 1 else Node("list", tuple(parts))
-
-    def sum(self) -> Node:
+    def deeper(self) -> None:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise Unreadable("too deep")
-        if self.take("+") is not None:
-            left = self.product()
-        elif self.take("\\pm") is not None:
-            value = self.product()
-            left = Node("list", (value, Node("neg", (value,))))
-        else:
-            left = self.product()
-        while (sign := self.take("+", "-", "\\pm")) is not None:
-            right = self.product()
-            if sign == "\\pm":
-                left = Node("list", (Node("+", (left, right)), Node("-", (left, right))))
-            else:
-                left = Node(sign, (left, right))
+
+    def groups(self) -> Node:
+        """Items between semicolons; several assignments in one group belong together."""
+        parts = [self.items((",",))]
+        while self.take(";"):
+            if self.peek() is not None:
+                parts.append(self.items((",",)))
+        if len(parts) == 1:
+            return parts[0]
+        tupled = [Node("tuple", p.operands, text="()") if p.op == "list" else p for p in parts]
+        return Node("list", tuple(tupled))
+
+    def items(self, separators: tuple[str, ...] = (",", ";")) -> Node:
+        """Expressions and relations between commas."""
+        self.deeper()
+        while self.take(","):
+            pass
+        parts = [self.chain()]
+        while self.take(*separators):
+            if self.peek() not in (",", ";", ")", "]", "}", "\\}", None):
+                parts.append(self.chain())
         self.depth -= 1
-        return left
+        return parts[0] if len(parts) == 1 else Node("list", tuple(parts))
+
+    def chain(self) -> Node:
+        """A chain of relations: a = b = c, 1 < x <= 2, x in S."""
+        parts, relations = [self.union()], []
+        while (relation := _relation(self.peek())) is not None:
+            self.place += 1
+            relations.append(relation)
+            parts.append(self.union())
+        return parts[0] if not relations else Node("rel", tuple(parts), text=" ".join(relations))
+
+    def union(self) -> Node:
+        parts = [self.sum()]
+        while self.take("\\cup"):
+            parts.append(self.sum())
+        return parts[0] if len(parts) == 1 else Node("union", tuple(parts))
+
+    def sum(self) -> Node:
+        self.deeper()
+        terms: list[Node] = []
+        sign = self.take("+", "\\pm", "\\mp", "-") or "+"
+        split: Node | None = None
+        while True:
+            term = self.product()
+            if sign in ("\\pm", "\\mp") and split is None:
+                split = term
+            else:
+                terms.append(Node("neg", (term,)) if sign == "-" else term)
+            following = self.take("+", "-", "\\pm", "\\mp")
+            if following is None:
+                break
+            sign = following
+        self.depth -= 1
+        if split is None:
+            return _flat("+", terms)
+        return Node("list", tuple(_flat("+", [*terms, t]) for t in (split, Node("neg", (split,)))))
 
     def product(self) -> Node:
-        left = self.signed()
+        # Signed first: -3 1/2 is minus the mixed number.
+        factors = [self.signed()]
+        divisions = 0
         while True:
             token = self.peek()
-            if token in ("*", "\\cdot", "\\times", "\\ast"):
+            if token in _STARS:
                 self.place += 1
-                left = Node("*", (left, self.signed()))
+                factors.append(self.signed())
             elif token in ("/", "\\div", ":"):
                 self.place += 1
-                left = Node("/", (left, self.signed()))
+                divisions += 1
+                if divisions > _MAX_DEPTH // 2:
+                    raise Unreadable("too many divisions")
+                factors = [Node("/", (_flat("*", factors), self.signed()))]
             elif self._starts_factor(token):
-                left = self._juxtaposed(left, self.power())
+                self._juxtapose(factors, self.power())
             else:
-                return left
+                return _flat("*", factors)
 
-    def _juxtaposed(self, left: Node, right: Node) -> Node:
-        # 3 1/2 is a mixed number only where a whole number stands before a fraction of two.
-        whole = left.op == "num" and left.number.denominator == 1
-        proper = right.op == "/" and all(part.op == "num" for part in right.operands)
-        if whole and proper and right.text == "frac":
-            return Node("+", (left, right))
-        if left.op == "num" and right.op == "num":
+    def _juxtapose(self, factors: list[Node], right: Node) -> None:
+        # 3 1/2 is a mixed number only where a whole number stands before a proper fraction.
+        left = factors[-1]
+        inner = left.operands[0] if left.op == "neg" else left
+        whole = inner.op == "num" and inner.number.denominator == 1
+        proper = right.text == "frac" and all(part.op == "num" for part in right.operands)
+        if whole and proper:
+            mixed = Node("+", (inner, right))
+            factors[-1] = Node("neg", (mixed,)) if left.op == "neg" else mixed
+            return
+        if inner.op == "num" and right.op == "num":
             raise Unreadable("two numbers side by side")
-        return Node("*", (left, right))
+        if left.op == "var" and left.text.isalpha() and len(left.text) > 1 and right.op == "num":
+            raise Unreadable("a word before a number")
+        factors.append(right)
 
     def _starts_factor(self, token: str | None) -> bool:
-        if token is None or token in ("\\cup", "\\pm", "\\right", "\\end"):
+        if token is None or token in _NOT_FACTORS or _relation(token) is not None:
             return False
-        if token.startswith("\\") and len(token) > 1 and token[1].isalpha():
-            name = token[1:]
-            known = (*_FUNCTIONS, *_CONSTANTS, "frac", "dfrac", "tfrac", "cfrac", "sqrt", "binom")
-            return name in known or (
-                name not in _RELATIONS and name not in ("cdot", "times", "div")
-            )
-        return token[0].isalnum() or token in ("(", "{", "π", "∞", "√") or token == "\\{"
+        if token == "|":
+            return self.bars == 0
+        if token.startswith("\\") and token not in ("\\|",):
+            return token not in (*_STARS, "\\div")
+        return token[0].isalnum() or token[0] == "." or token in ("(", "[", "{")
 
     def signed(self) -> Node:
         negative = False
@@ -190,51 +199,61 @@ class _Parser:
         base = self.postfix()
         if self.take("^") is None:
             return base
-        if self.take("\\circ", "°") is not None:
+        if self.take("°") is not None:
             return base  # degrees count as the number itself
         if self.take("{") is not None:
-            if self.peek() == "\\circ":
-                self.place += 1
+            if self.take("°", "'") is not None:
                 self.need("}")
                 return base
             exponent = self.sum()
             self.need("}")
         else:
             exponent = self._script()
-        return Node("^", (base, exponent))
+        node = Node("^", (base, exponent))
+        while self.take("!") is not None:
+            node = Node("!", (node,))
+        return node
 
     def _script(self) -> Node:
         """What follows ^ or a command without braces: one digit in LaTeX, one sign or group."""
+        self.deeper()
         token = self.peek()
         if token is not None and token.isdigit() and len(token) > 1:
             self.tokens[self.place] = token[1:]
-            return Node("num", number=Fraction(token[0]))
-        if token == "-":
+            node = Node("num", number=Fraction(token[0]), text=token[0])
+        elif token in ("-", "+"):
             self.place += 1
-            return Node("neg", (self.atom(),))
-        return self.atom()
+            inner = self.atom()
+            node = Node("neg", (inner,)) if token == "-" else inner
+        else:
+            node = self.atom()
+        self.depth -= 1
+        return node
 
     def postfix(self) -> Node:
         node = self.atom()
+        count = 0
         while self.take("!") is not None:
+            count += 1
+            if count > 3:
+                raise Unreadable("too many factorials")
             node = Node("!", (node,))
-        self.take("°")
+        while self.take("°") is not None:
+            pass
         return node
 
     def atom(self) -> Node:
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            raise Unreadable("too deep")
+        self.deeper()
         token = self.take()
         if token is None:
             raise Unreadable("ends too early")
-        node = self._command(token[1:]) if re.match(r"\\[A-Za-z]", token) else self._plain(token)
+        node = self._command(token) if re.match(r"\\[A-Za-z]", token) else self._plain(token)
         self.depth -= 1
         return node
 
     def _plain(self, token: str) -> Node:
-        if token[0].isdigit() or token[0] == ".":
-            return Node("num", number=Fraction(token), text=token)
+        if token[0].isdecimal() or token[0] == ".":
+            return self._number(token)
         if token == "{":
             node = self.items()
             self.need("}")
@@ -245,17 +264,27 @@ class _Parser:
             node = Node("set") if self.peek() == "\\}" else self.items()
             self.need("\\}")
             return node if node.op == "set" else Node("set", _spread(node))
-        if token == "|":
+        if token in ("|", "\\|"):
+            self.bars += 1
             node = self.sum()
-            self.need("|")
+            self.bars -= 1
+            self.need(token)
             return Node("abs", (node,))
-        if token == "√":
-            return Node("sqrt", (self.atom(),))
-        if token in _CONSTANTS:
-            return Node("const", text=_CONSTANTS[token])
-        if token.isalpha():
-            return self._variable(token)
+        if token in CONSTANTS:
+            return Node("const", text=CONSTANTS[token])
+        if token.startswith("word:") or token.isalpha():
+            return self._variable(token.removeprefix("word:"))
         raise Unreadable(f"unexpected {token}")
+
+    def _number(self, token: str) -> Node:
+        try:
+            node = Node("num", number=Fraction(token), text=token)
+        except ValueError:  # more digits than Python reads at once
+            raise Unreadable("too many digits") from None
+        if self.take("_") is None:
+            return node
+        base = self._group_text() if self.take("{") else (self.take() or "")
+        return Node("base", (node,), text=base)
 
     def _variable(self, name: str) -> Node:
         if self.take("_") is not None:
@@ -266,7 +295,9 @@ class _Parser:
         return Node("var", text=name)
 
     def _bracket(self, opening: str) -> Node:
+        outer, self.bars = self.bars, 0
         node = self.items()
+        self.bars = outer
         closing = self.take(")", "]")
         if closing is None:
             raise Unreadable("a bracket stays open")
@@ -276,63 +307,72 @@ class _Parser:
             raise Unreadable("brackets do not match")
         return node
 
-    def _command(self, name: str) -> Node:
-        if name in ("frac", "dfrac", "tfrac", "cfrac"):
-            return Node("/", (self._script_or_group(), self._script_or_group()), text="frac")
-        if name in ("binom", "dbinom", "tbinom"):
-            return Node("binom", (self._script_or_group(), self._script_or_group()))
-        if name == "sqrt":
+    def _command(self, token: str) -> Node:
+        if token in _FRACTIONS:
+            return Node("/", (self._argument(), self._argument()), text="frac")
+        if token in _BINOMIALS:
+            return Node("binom", (self._argument(), self._argument()))
+        if token == "\\sqrt":
             return self._root()
-        if name in ("text", "mathrm", "textbf", "mathbf", "mbox", "operatorname", "textit"):
-            self.need("{")
-            return self._word(self._group_text())
-        if name in _FUNCTIONS:
-            return self._function(name)
-        if name in ("emptyset", "varnothing"):
+        if token[1:] in FUNCTIONS:
+            return self._function(token[1:])
+        if token in ("\\lfloor", "\\lceil"):
+            node = self.sum()
+            self.need(token.replace("\\l", "\\r"))
+            return Node("fn", (node,), text="floor" if token == "\\lfloor" else "ceil")
+        if token == "\\emptyset":
             return Node("set")
-        if name in _CONSTANTS:
-            return Node("const", text=_CONSTANTS[name])
-        if name == "begin":
+        if token in ("\\boxed", "\\fbox", "\\overline", "\\bar", "\\vec", "\\overrightarrow"):
+            return self._argument()
+        if token in CONSTANTS:
+            return Node("const", text=CONSTANTS[token])
+        if token == "\\begin":
             return self._matrix()
-        return self._variable("\\" + name)
+        if token in _NOT_FACTORS or _relation(token) is not None:
+            raise Unreadable(f"unexpected {token}")
+        return self._variable(token)
 
-    def _word(self, word: str) -> Node:
-        if word.isalpha():
-            return Node("var", text=word.lower())
-        raise Unreadable("text in an expression")
-
-    def _script_or_group(self) -> Node:
+    def _argument(self) -> Node:
         if self.take("{") is None:
             return self._script()
-        node = self.sum()
+        node = self.items()
         self.need("}")
         return node
 
     def _root(self) -> Node:
         if self.take("[") is None:
-            return Node("sqrt", (self._script_or_group(),))
+            return Node("sqrt", (self._argument(),))
         degree = self.sum()
         self.need("]")
         inverse = Node("/", (Node("num", number=Fraction(1)), degree))
-        return Node("^", (self._script_or_group(), inverse))
+        return Node("^", (self._argument(), inverse))
 
     def _function(self, name: str) -> Node:
         base: tuple[Node, ...] = ()
         power = None
         while (script := self.take("_", "^")) is not None:
-            node = self._script_or_group()
+            node = self._argument()
             if script == "_":
                 base = (node,)
             else:
                 power = node
-        argument = self.power() if self._starts_factor(self.peek()) else self.signed()
+        # \sin 2x takes the product, \sin(x) y only what stands in the brackets.
+        if self.peek() in ("(", "{", "["):
+            argument = self.postfix()
+        else:
+            factors = [self.signed()]
+            while self._starts_factor(self.peek()) and (self.peek() or "")[1:] not in FUNCTIONS:
+                if self.peek() in ("(", "["):
+                    break
+                factors.append(self.power())
+            argument = _flat("*", factors)
         result = Node("fn", (argument, *base), text=name)
         return result if power is None else Node("^", (result, power))
 
     def _group_text(self) -> str:
         words = []
         while (token := self.take()) not in ("}", None):
-            words.append(str(token))
+            words.append(str(token).removeprefix("word:"))
         return "".join(words)
 
     def _matrix(self) -> Node:
@@ -354,7 +394,14 @@ class _Parser:
         self.need("{")
         self._group_text()
         flat = tuple(node for row in rows for node in row)
+        if kind == "vmatrix":
+            raise Unreadable("a determinant")
         return Node("matrix", flat, text=",".join(str(len(row)) for row in rows))
+
+
+def _flat(op: str, parts: list[Node]) -> Node:
+    """A sum or product of any number of parts; one part stands for itself."""
+    return parts[0] if len(parts) == 1 else Node(op, tuple(parts))
 
 
 def _spread(node: Node) -> tuple[Node, ...]:

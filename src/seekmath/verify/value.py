@@ -51,8 +51,8 @@ def _value(node: Node, point: Mapping[str, complex]) -> Value:
             raise NoValue(f"free variable {node.text}")
         return point[node.text]
     parts = [_value(child, point) for child in node.operands]
-    if node.op in ("+", "-", "*", "/"):
-        return _arithmetic(node.op, *parts)
+    if node.op in ("+", "*", "/"):
+        return _arithmetic(node.op, parts)
     if node.op == "neg":
         return -parts[0]
     if node.op == "^":
@@ -63,6 +63,8 @@ def _value(node: Node, point: Mapping[str, complex]) -> Value:
         return abs(parts[0]) if isinstance(parts[0], Fraction) else complex(abs(parts[0]))
     if node.op == "!":
         return _factorial(parts[0])
+    if node.op == "base":
+        return _in_base(node)
     if node.op == "binom":
         top, bottom = (_whole(part) for part in parts)
         return Fraction(math.comb(top, bottom))
@@ -78,23 +80,32 @@ def _constant(name: str) -> Value:
     return known[name]
 
 
-def _arithmetic(op: str, left: Value, right: Value) -> Value:
-    if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
-        left, right = complex(left), complex(right)
-    if op == "+":
-        return left + right
-    if op == "-":
-        return left - right
-    if op == "*":
-        return left * right
-    return left / right
+def _arithmetic(op: str, parts: list[Value]) -> Value:
+    """Fold a flat sum, product or quotient, exact while every part is."""
+    total = parts[0]
+    for part in parts[1:]:
+        left, right = total, part
+        if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
+            left, right = complex(left), complex(right)
+        if op == "+":
+            total = left + right
+        elif op == "*":
+            total = left * right
+        else:
+            total = left / right
+        if isinstance(total, Fraction) and _bits(total) > _MAX_BITS:
+            raise NoValue("too large")
+    return total
+
+
+def _bits(number: Fraction) -> int:
+    return max(number.numerator.bit_length(), number.denominator.bit_length())
 
 
 def _power(base: Value, exponent: Value) -> Value:
     if isinstance(base, Fraction) and isinstance(exponent, Fraction):
         if exponent.denominator == 1:
-            size = max(base.numerator.bit_length(), base.denominator.bit_length())
-            if abs(exponent) > _MAX_EXPONENT or size * abs(exponent) > _MAX_BITS:
+            if abs(exponent) > _MAX_EXPONENT or _bits(base) * abs(exponent) > _MAX_BITS:
                 raise NoValue("too large")
             return base ** int(exponent)
         exact = _root(base, exponent)
@@ -138,9 +149,18 @@ def _factorial(part: Value) -> Fraction:
     return Fraction(math.factorial(number))
 
 
+def _in_base(node: Node) -> Fraction:
+    digits = node.operands[0].text
+    if not (digits.isdigit() and node.text.isdigit() and 2 <= int(node.text) <= 36):
+        raise NoValue("not a number in a base")
+    return Fraction(int(digits, int(node.text)))
+
+
 def _function(name: str, parts: list[complex]) -> complex:
     x = parts[0]
-    if name in ("ln", "log"):
+    if name in ("floor", "ceil"):
+        return complex(math.floor(x.real) if name == "floor" else math.ceil(x.real))
+    if name in ("ln", "log", "lg"):
         base = parts[1] if len(parts) > 1 else (math.e if name == "ln" else 10)
         return cmath.log(x) / cmath.log(base)
     if name in ("cot", "sec", "csc"):

@@ -1,0 +1,51 @@
+"""Numbers as Chinese writes them: 三百二十一, 两千零五, 1.2万, 五分之三, 百分之二十."""
+
+import re
+
+_DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+_PLACES = {"十": 10, "百": 100, "千": 1000}
+_MYRIADS = {"万": 10**4, "亿": 10**8}
+_NUMERAL = "[零一二三四五六七八九十百千万亿两〇]{1,60}(?:点[零一二三四五六七八九〇]{1,60})?"
+_PART = rf"(?:{_NUMERAL}|\d+(?:\.\d+)?)"
+_FRACTION = re.compile(rf"(?:({_PART})又)?({_PART})分之({_PART})")
+_SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*(万|亿)")
+_WHOLE = re.compile(_NUMERAL)
+
+
+def chinese_numbers(text: str) -> str:
+    """Replace a Chinese number that is the whole text, and fractions and 万/亿 anywhere."""
+    if text.isascii():
+        return text
+    text = _FRACTION.sub(_fraction, text)
+    text = _SCALED.sub(lambda m: f"{m[1]}*{_MYRIADS[m[2]]}", text)
+    return _value(text) if _WHOLE.fullmatch(text) else text
+
+
+def _fraction(match: re.Match[str]) -> str:
+    whole, bottom, top = match.groups()
+    fraction = f"{_value(top)}/{_value(bottom)}"
+    return f"({_value(whole)}+{fraction})" if whole else fraction
+
+
+def _value(text: str) -> str:
+    whole, _, decimals = text.partition("点")
+    if not _WHOLE.fullmatch(text):
+        return text
+    rest = "." + "".join(str(_DIGITS[c]) for c in decimals) if decimals else ""
+    return f"{_whole(whole)}{rest}"
+
+
+def _whole(text: str) -> int:
+    if not any(c in _PLACES or c in _MYRIADS for c in text):
+        return int("".join(str(_DIGITS[c]) for c in text))
+    total, section, digit = 0, 0, 0
+    for character in text:
+        if character in _DIGITS:
+            digit = _DIGITS[character]
+        elif character in _PLACES:
+            section += (digit or 1) * _PLACES[character]
+            digit = 0
+        else:
+            total = (total + section + digit) * _MYRIADS[character]
+            section, digit = 0, 0
+    return total + section + digit

@@ -1,0 +1,102 @@
+r"""Where mathematics stands in running text: formulas, numbers, and the words between them."""
+
+import re
+
+_MATH_WORDS = (
+    "and or sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log lg exp sqrt pi frac"
+    " infty infinity to cm mm km kg ft mph percent percentage pct dollars degrees miles meters"
+    " hours minutes inches feet grams liters seconds units square cubic per days cents"
+)
+_COMMAND = r"\\(?:begin|end)\s*\{[a-z*]+\}(?:\{[clr|]+\})?|\\[A-Za-z]+"
+# A word is prose unless it is a command, a unit, or a name of at most three letters.
+_PROSE = re.compile(rf"(?:{_COMMAND})|(?P<word>[^\W\d_]{{2,}}|[\u4e00-\u9fff])", re.IGNORECASE)
+_NUMBER = (
+    r"(?<![A-Za-z\d.\\])[-−]?[$€£¥]?\s?(?:\d{1,3}(?:[,，]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?"
+    r"(?:\s*/\s*\d+)?(?:\s*\\?%)?"
+)
+_DOLLARS = r"\$\$(?P<d2>.+?)\$\$|(?<!\\)\$(?P<d1>(?:[^$\\]|\\.)+?)\$(?!\d)"
+_BRACKETS = r"\\\((?P<b1>.+?)\\\)|\\\[(?P<b2>.+?)\\\]"
+_RAW = (
+    r"-?\\[dt]?frac\s*\{[^{}]+\}\s*\{[^{}]+\}(?:\s*\\?%)?"
+    r"|\\begin\{[a-z]*matrix\}.+?\\end\{[a-z]*matrix\}"
+)
+_CANDIDATE = re.compile(rf"{_DOLLARS}|{_BRACKETS}|(?P<raw>{_RAW})|(?P<number>{_NUMBER})", re.DOTALL)
+_COPULA = re.compile(r"\b(?:is|are|was|were|be|equals?|est)\b(?! not)|[=:：是为]|等于|应该是", re.I)
+_SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$)|[.](?=\s+[A-Z]|\s*$)|[。；]|\n")
+_KNOWN = frozenset(_MATH_WORDS.split())
+
+
+def first_prose(text: str) -> int | None:
+    """Where the first word that is no mathematics begins, or None."""
+    for match in _PROSE.finditer(text):
+        word = match["word"]
+        if word is None or word.lower() in _KNOWN:
+            continue
+        short = len(word) <= 3 and word.isascii() and not re.search("[aeiou]", word.lower())
+        if not short and not (len(word) == 2 and word.isupper()):
+            return match.start()
+    return None
+
+
+def without_text_groups(text: str) -> str:
+    r"""The text without \text{…}: words there belong to the formula."""
+    return re.sub(r"\\(?:text\w*|math\w+|mbox|operatorname)\s*\{[^{}]*\}", " ", text)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a text is an expression from end to end, and not a sentence."""
+    return first_prose(without_text_groups(text)) is None
+
+
+def candidates(text: str) -> list[tuple[int, str]]:
+    """Formulas between their delimiters and numbers outside them, with their places."""
+    found = []
+    for match in _CANDIDATE.finditer(text):
+        body = next((g for g in match.groups() if g), match.group())
+        found.append((match.start(), body.strip()))
+    return found
+
+
+def value_of(line: str) -> str | None:
+    """What a statement says: "The total is $12$ dollars, so …" says 12."""
+    line = line[:600].replace('\\"', "").replace('"', "").strip(" \t*:：~≈")
+    sentence = _sentence(line)
+    if not sentence:
+        return None
+    if is_formula(sentence):
+        return sentence.strip()
+    found = candidates(sentence)
+    if not found:
+        # A statement in words: a day, a name, a colour, yes or no.
+        return sentence.strip(" *") if len(sentence) <= 80 else None
+    start = found[0][0]
+    if is_formula(sentence[:start]):
+        return _formula_at(sentence)
+    for copula in reversed(list(_COPULA.finditer(_masked(sentence)))):
+        after = sentence[copula.end() :]
+        lead = _formula_at(after)
+        if re.search(r"\d|\$|\\", lead):
+            return lead
+    return _formula_at(sentence[start:]) or found[0][1]
+
+
+def _formula_at(text: str) -> str:
+    """The longest beginning without prose, connecting words at its end taken off."""
+    masked = re.sub(
+        r"\\(?:text\w*|math\w+|mbox)\s*\{[^{}]*\}", lambda m: " " * len(m.group()), text
+    )
+    end = first_prose(masked)
+    head = text if end is None else text[:end]
+    return re.sub(r"(?:[\s,;(]|\b(?:and|or|per)\b)+$", "", head).strip(" *")
+
+
+def _sentence(line: str) -> str:
+    """Up to the first full stop that is outside formulas and no decimal point."""
+    end = _SENTENCE_END.search(_masked(line))
+    return line[: end.start()] if end else line
+
+
+def _masked(line: str) -> str:
+    """The line with its formulas blotted out, places unchanged."""
+    formula = r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]"
+    return re.sub(formula, lambda match: "x" * len(match.group()), line)
