@@ -28,6 +28,7 @@ from seekmath.report.numbers import (
         (points(0.052), "+5.2"),
         (points(-0.052), "−5.2"),
         (signed(-0.377), "−0.38"),
+        (signed(-0.001), "0.00"),
         (count(1234567.0), "1,234,567"),
         (number(0.0004), "4×10⁻⁴"),
         (number(1.5e-7), "1.5×10⁻⁷"),

@@ -37,7 +37,9 @@ def points(value: Any) -> str:
 def signed(value: Any) -> str:
     """Two decimals with the sign: ``+0.38``."""
     given = finite(value)
-    return MISSING if given is None else f"{given:+.2f}".replace("-", "−")
+    if given is None:
+        return MISSING
+    return f"{given:+.2f}".replace("-", "−") if abs(given) >= 0.005 else "0.00"
 
 
 def count(value: Any) -> str:

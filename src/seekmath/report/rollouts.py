@@ -124,6 +124,8 @@ def _group(rows: list[Row]) -> Group:
 
 def _telling(rows: list[Row]) -> list[Row]:
     """The highest and the lowest advantages of a group, in the order they were sampled."""
+    if _zero_variance(rows):
+        return rows[: _SHOWN // 2]
     ranked = sorted(rows, key=lambda row: -sum(_ends(row) or (0.0,)))
     chosen = ranked[: _SHOWN // 2] + ranked[_SHOWN // 2 :][-_SHOWN // 2 :]
     return [row for row in rows if any(row is one for one in chosen)]
