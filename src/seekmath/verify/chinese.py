@@ -16,7 +16,8 @@ def chinese_numbers(text: str) -> str:
     """Replace a Chinese number that is the whole text, and fractions and 万/亿 anywhere."""
     if text.isascii():
         return text
-    text = _FRACTION.sub(_fraction, text)
+    if "分之" in text:
+        text = _FRACTION.sub(_fraction, text)
     text = _SCALED.sub(lambda m: f"{m[1]}*{_MYRIADS[m[2]]}", text)
     return _value(text) if _WHOLE.fullmatch(text) else text
 

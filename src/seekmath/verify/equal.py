@@ -13,7 +13,7 @@ from seekmath.verify.compare import same
 from seekmath.verify.latex import MAX_CHARACTERS, Node, parse
 from seekmath.verify.lexer import Unreadable
 
-_WHOLE = re.compile(r"-?\d+")
+_WHOLE = re.compile(r"-?[0-9]+")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _HUNDRED = Node("num", number=Fraction(100))
 

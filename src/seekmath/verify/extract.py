@@ -22,8 +22,8 @@ _MOST_READ = 100_000
 _MOST_BOXES = 20
 _FINAL = re.compile(r"final\s+answer\s*(?:is|:|=|\*\*)\s*:?\s*", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?:answer\s*(?:is|:|=|to\b[^.:\n]{0,60}?\bis)|^\s*A\s*:|答案\s*(?:是|为|：|:)|故选|应选|因此选"
-    r"|所以选|故答案为)\s*[:：]?\s*",
+    r"(?:answer\s*(?:is|:|=|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:|答案\s*(?:是|为|：|:)"
+    r"|故选|应选|因此选|所以选|故答案为)\s*[:：]?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")

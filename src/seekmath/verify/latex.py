@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from seekmath.verify.lexer import FUNCTIONS, RELATIONS, Unreadable, tokens
 
-MAX_CHARACTERS = 100_000
+MAX_CHARACTERS = 20_000
 _MAX_DEPTH = 90
 
 

@@ -64,7 +64,7 @@ def value_of(line: str) -> str | None:
     if not sentence:
         return None
     if is_formula(sentence):
-        return sentence.strip()
+        return _undressed(sentence)
     found = candidates(sentence)
     if not found:
         # A statement in words: a day, a name, a colour, yes or no.
@@ -87,7 +87,14 @@ def _formula_at(text: str) -> str:
     )
     end = first_prose(masked)
     head = text if end is None else text[:end]
-    return re.sub(r"(?:[\s,;(]|\b(?:and|or|per)\b)+$", "", head).strip(" *")
+    return _undressed(re.sub(r"(?:[\s,;(]|\b(?:and|or|per)\b)+$", "", head))
+
+
+def _undressed(text: str) -> str:
+    """Without bold, and without the delimiters of a single formula."""
+    text = text.strip(" *")
+    single = re.fullmatch(r"\$+([^$]+)\$+|\\\(((?:(?!\\\)).)+)\\\)", text)
+    return (single[1] or single[2]).strip() if single else text
 
 
 def _sentence(line: str) -> str:

@@ -1,0 +1,78 @@
+"""Extraction: where the answer of a solution stands, and that any text is read in bounded time."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seekmath.verify.extract import extract_answer
+
+FOUND = [
+    (r"so \boxed{\frac{1}{2}} it is", r"\frac{1}{2}", "boxed"),
+    (r"first \boxed{1}, no: after all \boxed{2}", "2", "boxed"),
+    (r"\boxed{1} and \boxed{-2}", "1, -2", "boxed"),
+    (r"\boxed{\boxed{5}}", r"\boxed{5}", "boxed"),
+    ("16 - 7 = 9\n9 * 2 = 18\n#### 18", "18", "hashes"),
+    (r"\boxed{3}" "\n## noise #### noise", "3", "boxed"),
+    ("The answer is 42.", "42", "stated"),
+    ("The answer is: $x^2$. I hope so.", "x^2", "stated"),
+    ("Final Answer: The final answer is $10,455$. I hope it is correct.", "10,455", "stated"),
+    ("she has 3 left\nA: 3", "3", "stated"),
+    ("Final answer: The largest $n$ is 34.", "34", "stated"),
+    ("所以答案是12个。", "12", "stated"),
+    ("答案：每份应该是 $\\frac{2}{5}$ 吨。", r"\frac{2}{5}", "stated"),
+    ("The answer is Wednesday.", "Wednesday", "stated"),
+    ("He buys 3 apples and then 14 more pears", "14", "last"),
+    (r"that solves the system is $(7, 6)$ as wanted", "(7, 6)", "last"),
+    ("(1, 2)", "(1, 2)", "bare"),
+    ("2 + 3 = 5\n5 * 2 = 10", "5 * 2 = 10", "bare"),
+    ("blue", "blue", "bare"),
+    (r"cut off in \boxed{12", None, "none"),
+    ("", None, "none"),
+]
+
+
+@pytest.mark.parametrize(("text", "answer", "how"), FOUND)
+def test_the_answer_is_found(text: str, answer: str | None, how: str):
+    found = extract_answer(text)
+    assert (found.answer, found.how) == (answer, how)
+
+
+CHOICES = ["12", "$\\frac{1}{2}$", "the red one", "15"]
+LETTERS = [
+    ("The answer is (B).", "B"), (r"\boxed{C}", "C"), (r"\boxed{\text{D}}", "D"), ("B", "B"),
+    ("答案是 AC。", "AC"), ("故选B", "B"), ("The answer is A C", "AC"),
+    ("A. Because B is not", "A"),
+    ("D. it can't be A or B", "D"), ("It's not A, therefore I think it's B", "B"),
+    ("A train leaves at noon, so I take D", "D"), ("#### 0.5", "B"), ("the answer is 15", "D"),
+    (r"\boxed{\frac{2}{4}}", "B"), ("the answer is the red one", "C"), ("the answer is b", "B"),
+    ("no idea", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "letter"), LETTERS)
+def test_the_letter_of_a_choice_is_found(text: str, letter: str | None):
+    assert extract_answer(text, CHOICES).answer == letter
+
+
+@given(st.text(max_size=200), st.booleans())
+def test_any_text_is_read(text: str, letters: bool):
+    found = extract_answer(text, CHOICES if letters else None)
+    assert (found.answer is None) == (found.how == "none")
+    assert not letters or found.answer is None or set(found.answer) <= set("ABCD")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a", " ", "$", "1 ", "\\(", "$$ ", "\\boxed{", "\\boxed{1} and ", "{", "}", "answer is ", "\n",
+     "\n#### ", "final answer is 1\n", "\\begin{matrix}", "\\frac{1}{", "1,", "A ", "not A ", "<<1",
+     "答案是", "\\text{", "\\\\", ".", "A: ", "= "],
+)  # fmt: skip
+def test_megabytes_are_read_within_a_second(unit: str):
+    for size in (2_000_000, 90_000, 7_000):
+        for choices in (None, CHOICES):
+            start = time.process_time()
+            extract_answer(unit * (size // len(unit)), choices)
+            extract_answer("x is 5 " + unit * (size // len(unit)) + " so 6 it is", choices)
+            assert time.process_time() - start < 1
