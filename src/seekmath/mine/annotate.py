@@ -5,7 +5,7 @@ wrote down. Both return prefixes; pages under them that were not collected join 
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,14 +16,20 @@ _YES = {"math", "yes", "true", "1", ""}
 _NO = {"other", "no", "false", "0"}
 
 
-def by_threshold(shares: Iterable[Share], least_share: float, least_pages: int) -> list[str]:
-    """The automatic policy: mark the shortest prefixes most of whose pages were collected.
+def by_threshold(
+    shares: Iterable[Share], least_share: float, least_pages: int, folder_share: float
+) -> list[str]:
+    """The automatic policy: mark the shortest prefixes that hold mathematics throughout.
 
-    A prefix is marked when at least ``least_share`` of at least ``least_pages`` pages below it
-    were collected and no shorter prefix of it is marked; the host itself is the shortest.
+    A prefix is good when at least ``least_share`` of at least ``least_pages`` pages below it were
+    collected, and of no folder just below it (with at least ``least_pages``) less than
+    ``folder_share``: a host of news with one folder of mathematics is not good, the folder is.
+    Good prefixes are marked, but for those below another.
     """
-    good = {s.name for s in shares if s.share >= least_share and s.pages >= least_pages}
-    return sorted(name for name in good if not any(up in good for up in _above(name)))
+    large = [share for share in shares if share.pages >= least_pages]
+    mixed = {_above(s.name)[-1] for s in large if s.share < folder_share and _above(s.name)}
+    good = {s.name for s in large if s.share >= least_share} - mixed
+    return sorted(name for name in good if not good.intersection(_above(name)))
 
 
 def from_file(path: Path) -> list[str]:
@@ -44,10 +50,9 @@ def from_file(path: Path) -> list[str]:
     return sorted(set(marked))
 
 
-def match(marked: Sequence[str], host: str, path: str) -> str:
+def match(marked: Collection[str], host: str, path: str) -> str:
     """The longest marked prefix that a page stands under, or ``""``."""
-    known = set(marked)
-    return next((up for up in reversed(prefixes_of(host, path)) if up in known), "")
+    return next((up for up in reversed(prefixes_of(host, path)) if up in marked), "")
 
 
 def _above(prefix: str) -> list[str]:

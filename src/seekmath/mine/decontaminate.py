@@ -46,7 +46,9 @@ class BenchmarkText:
         if count >= GRAM:
             return GRAM
         # "3 5 7" or "x y z" stand on any page; such a bare formula is an answer, not a text.
-        spoken = any(len(word) > 1 and not word.isdigit() or word > "\u3000" for word in self.words)
+        spoken = any(
+            (len(word) > 1 and not word.isdigit()) or word > "\u3000" for word in self.words
+        )
         return count if count >= SHORTEST and spoken else 0
 
 

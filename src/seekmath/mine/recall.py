@@ -8,11 +8,15 @@ without its model file (checked against ``fasttext`` in the tests).
 
 # V words, K buckets, F features of one text
 
+import contextlib
 import io
+import math
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,11 +66,13 @@ class Classifier:
         vocabulary: word to row, of the V words seen at least ``min_count`` times.
         weights: float32 of shape (V + K,): log-odds that a feature gives when it stands alone.
         word_ngrams: longest n-gram of words.
+        learning_rate: the one it was trained with.
     """
 
     vocabulary: dict[str, int]
     weights: NDArray[np.float32]
     word_ngrams: int
+    learning_rate: float
 
     def score(self, words: Sequence[str]) -> float:
         """Probability that the text is of the positive class, as fastText would give it."""
@@ -74,7 +80,11 @@ class Classifier:
         if not len(features_F):
             return 0.5
         logit = float(self.weights[features_F].mean(dtype=np.float64))
-        return 1.0 / (1.0 + float(np.exp(-logit)))
+        return 1.0 / (1.0 + math.exp(-min(max(logit, -500.0), 500.0)))
+
+    def known(self, words: Iterable[str]) -> list[str]:
+        """The words of the vocabulary, as ``train`` was given them: n-grams run over these."""
+        return [word for word in words if word in self.vocabulary]
 
     def features(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Rows of the words and the hashed n-grams of one text, as fastText forms them."""
@@ -96,7 +106,13 @@ class Classifier:
         """Write the words and weights as ``.npz``, whole or not at all; nothing in it is code."""
         names = np.frombuffer("\n".join(self.vocabulary).encode(), np.uint8)
         with whole_file(path, "wb") as file:
-            np.savez(file, words=names, weights=self.weights, ngrams=np.int64(self.word_ngrams))
+            np.savez(
+                file,
+                words=names,
+                weights=self.weights,
+                ngrams=np.int64(self.word_ngrams),
+                rate=np.float64(self.learning_rate),
+            )
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
@@ -104,7 +120,25 @@ class Classifier:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as parts:
             words = parts["words"].tobytes().decode().split("\n")
             rows = {word: row for row, word in enumerate(words)}
-            return cls(rows, parts["weights"], int(parts["ngrams"]))
+            return cls(rows, parts["weights"], int(parts["ngrams"]), float(parts["rate"]))
+
+
+def shared_words(
+    lines: Sequence[Sequence[str]], hosts: Sequence[str], least_count: int, least_hosts: int
+) -> set[str]:
+    """Words seen ``least_count`` times and on ``least_hosts`` hosts among the training pages.
+
+    Where seeds stand on few hosts, the words that only those hosts use (names, menus) tell the
+    host, not the subject, and a classifier that leans on them finds nothing elsewhere.
+    """
+    counts: Counter[str] = Counter()
+    found: dict[str, set[str]] = defaultdict(set)
+    for line, host in zip(lines, hosts, strict=True):
+        counts.update(line)
+        for word in set(line):
+            if len(found[word]) < least_hosts:
+                found[word].add(host)
+    return {w for w, n in counts.items() if n >= least_count and len(found[w]) >= least_hosts}
 
 
 def train(
@@ -112,43 +146,52 @@ def train(
 ) -> Classifier:
     """Train the real fastText on one thread (so that a seed gives one model) and collapse it.
 
+    On few pages its steps can diverge; then it trains again at half the learning rate.
+
     Args:
         positives: words of the seed pages (``words.scored_words``).
         negatives: words of the random pages.
         plan: the hyperparameters.
 
     Raises:
+        RuntimeError: it diverges at a sixteenth of the learning rate too.
         ValueError: no word occurs ``min_count`` times.
     """
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(_mixed(positives, negatives))
+        file.flush()
+        for halvings in range(5):
+            rate = plan.learning_rate / 2**halvings
+            with contextlib.suppress(RuntimeError):
+                return collapse(_fasttext(file.name, plan, rate), plan.word_ngrams, rate)
+    raise RuntimeError(f"fastText diverges at learning rates from {plan.learning_rate} to {rate}")
+
+
+def _fasttext(path: str, plan: TrainingPlan, rate: float) -> Any:
     import fasttext
 
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace") as file:
-        for line in _mixed(positives, negatives):
-            file.write(line)
-        file.flush()
-        model = fasttext.train_supervised(
-            file.name,
-            dim=plan.dim,
-            lr=plan.learning_rate,
-            wordNgrams=plan.word_ngrams,
-            minCount=plan.min_count,
-            epoch=plan.epochs,
-            bucket=plan.buckets,
-            thread=1,
-            seed=plan.seed % 2**31,
-            verbose=0,
-        )
-    return collapse(model, plan.word_ngrams)
+    return fasttext.train_supervised(
+        path,
+        dim=plan.dim,
+        lr=rate,
+        wordNgrams=plan.word_ngrams,
+        minCount=plan.min_count,
+        epoch=plan.epochs,
+        bucket=plan.buckets,
+        thread=1,
+        seed=plan.seed % 2**31,
+        verbose=0,
+    )
 
 
-def collapse(model: "fasttext.FastText._FastText", word_ngrams: int) -> Classifier:  # noqa: F821
+def collapse(model: Any, word_ngrams: int, learning_rate: float) -> Classifier:
     """One weight for each input row: its product with the difference of the two output rows."""
     positive = model.get_labels().index("__label__math")
     # asarray reads fastText's own memory; its get_input_matrix would copy gigabytes.
     output = np.asarray(model.f.getOutputMatrix())
     weights = np.asarray(model.f.getInputMatrix()) @ (output[positive] - output[1 - positive])
     vocabulary = {word: row for row, word in enumerate(model.get_words())}
-    return Classifier(vocabulary, weights.astype(np.float32), word_ngrams)
+    return Classifier(vocabulary, weights.astype(np.float32), word_ngrams, learning_rate)
 
 
 def _mixed(positives: Iterable[Sequence[str]], negatives: Iterable[Sequence[str]]) -> list[str]:

@@ -45,7 +45,13 @@ class MineSettings(Settings):
     buckets: int = Field(
         2_000_000, ge=1, description="hash buckets for n-grams (fastText's default: 2,000,000)"
     )
-    scored_words: int = Field(2_000, ge=1, description="words of a page that fastText reads")
+    scored_words: int = Field(1_000, ge=1, description="words of a page that fastText reads")
+    least_hosts: int = Field(
+        1,
+        ge=1,
+        description="words on fewer hosts of the training pages are left out; where seeds stand"
+        " on few hosts, one more than these keeps the classifier from learning the hosts' names",
+    )
     seed_limit: int = Field(500_000, ge=1, description="most positive pages (paper: 500,000)")
     negatives_per_seed: float = Field(
         1.0, gt=0, description="random pages for each positive page (paper: 1)"
