@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 import transformers
+from families import make_folder
 
-from conftest import make_folder
 from seekmath.core.files import BadInput
 from seekmath.model.folder import load_model, save_model
 

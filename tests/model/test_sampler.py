@@ -1,7 +1,7 @@
 import pytest
 import torch
+from families import make_folder
 
-from conftest import make_folder
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model
 from seekmath.model.logprobs import completion_logprobs

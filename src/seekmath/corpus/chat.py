@@ -11,6 +11,14 @@ from seekmath.corpus.tokenizer import Tokenizer
 
 #: What stands between two worked examples of a few-shot prompt.
 SHOT_BREAK = "\n\n\n"
+#: What tells a chat model to answer by a program or with one; worked solutions need no word.
+INSTRUCTIONS = {
+    ("pot", "en"): "Please write a Python program that prints the answer.",
+    ("pot", "zh"): "请编写一个打印答案的Python程序。",
+    ("tool", "en"): "Please integrate natural language reasoning with programs"
+    " to solve the problem above.",
+    ("tool", "zh"): "请结合自然语言和Python程序语言来解答问题。",
+}
 _TOOL_OUTPUT = re.compile(r"```output\n.*?```\n?", re.DOTALL)
 
 
@@ -18,6 +26,12 @@ def with_choices(question: str, choices: list[str] | None) -> str:
     """A question as a model sees it: its choices, if any, on lettered lines below it."""
     lines = [f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", choices or [], strict=False)]
     return "\n".join([question, *lines])
+
+
+def with_instruction(question: str, kind: str, language: str) -> str:
+    """A question with the words that ask for its kind of solution, if it needs any."""
+    instruction = INSTRUCTIONS.get((kind, language), "")
+    return f"{question}\n{instruction}" if instruction else question
 
 
 def prompt_text(question: str) -> str:

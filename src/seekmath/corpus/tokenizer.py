@@ -11,6 +11,8 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from seekmath.core.files import BadInput, read_json, whole_file
 
 _EOS, _PAD = "<|end|>", "<|pad|>"
+# What merges may not cross: a LaTeX command, a word, one digit, other signs, white space.
+_PIECES = r"\\[A-Za-z]+| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\\]+|\\|\s+(?!\S)|\s"
 
 
 class Tokenizer:
@@ -49,12 +51,16 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> "Tokenizer":
-        """Learn ``vocab_size`` entries; digits stay single, as in the DeepSeek tokenizers."""
+        """Learn ``vocab_size`` entries.
+
+        Digits stay single, as in the DeepSeek tokenizers; LaTeX commands can become whole. The
+        same texts give the same tokenizer.
+        """
         inner = tokenizers.Tokenizer(models.BPE())
         inner.pre_tokenizer = pre_tokenizers.Sequence(
             [
-                pre_tokenizers.Digits(individual_digits=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False),
+                pre_tokenizers.Split(tokenizers.Regex(_PIECES), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
         inner.decoder = decoders.ByteLevel()

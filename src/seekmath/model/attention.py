@@ -7,6 +7,7 @@ together again: a row of four documents costs a quarter of the products, not all
 # B rows, H heads, K key-value heads, T new tokens, S all tokens, D width of a head
 # M packed tokens (B x T), P slots of the documents laid out, N documents of a batch, L its longest
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def document_plan(documents_BT: Tensor) -> "Documents | Tensor":
     lengths = np.diff(starts, append=ids.size)
     order = np.argsort(lengths, kind="stable")
     borders = _borders(lengths[order])
-    spans = [order[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    spans = [order[a:b] for a, b in itertools.pairwise(borders)]
     products = sum(len(span) * int(lengths[span[-1]]) ** 2 for span in spans)
     if products > _WORTH * rows * length**2:
         return document_mask(documents_BT)
@@ -135,11 +136,12 @@ def _attend_apart(q: Tensor, k: Tensor, v: Tensor, documents: Documents) -> Tens
     mixed, start = [], 0
     for count, longest in documents.batches:
         end = start + count * longest
-        parts = [
+        query, key, value = (
             part[start:end].view(count, longest, -1, width).transpose(1, 2) for part in laid_out
-        ]
+        )
         # Padding follows a document, and causal attention never looks that far.
-        mixed.append(attend(*parts, None).transpose(1, 2).reshape(count * longest, -1))
+        mixed_NHLD = attend(query, key, value, None)
+        mixed.append(mixed_NHLD.transpose(1, 2).reshape(count * longest, -1))
         start = end
     joined_PC = torch.cat(mixed) if len(mixed) > 1 else mixed[0]
     together_MC = _Moved.apply(joined_PC, documents.slot_M, documents.token_P, documents.padding_J)

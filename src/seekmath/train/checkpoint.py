@@ -50,8 +50,8 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
             state: dict[str, Tensor] = {}
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 if f"optimizer.{key}.{name}" in names:
-                    value = file.get_tensor(f"optimizer.{key}.{name}")
-                    state[key] = value if key == "step" else value.to(parameter.device)
+                    # The fused optimizer wants its step count on the device as well.
+                    state[key] = file.get_tensor(f"optimizer.{key}.{name}").to(parameter.device)
             if state:
                 optimizer.state[parameter] = state
     match = _NAME.fullmatch(found[-1].name)

@@ -23,11 +23,15 @@ Measure = Callable[[], dict[str, float]]
 
 @dataclass(frozen=True)
 class Pace:
-    """How long to train and how often to log and to measure, in steps."""
+    """How long to train and how often to log and to measure, in steps.
+
+    With ``step_tokens``, the tokens of a step, the tokens read since step 0 are logged.
+    """
 
     steps: int
     log_every: int
     measure_every: int = 0
+    step_tokens: int = 0
 
 
 def train(
@@ -56,7 +60,7 @@ def train(
         torch.set_num_threads(settings.threads)
     optimizer = make_adamw(model, settings)
     folder = job.out / "checkpoints"
-    start = load_checkpoint(folder, model, optimizer)
+    start = saved = load_checkpoint(folder, model, optimizer)
     job.rewind(start)
     model.train()
     line: dict[str, float] = {}
@@ -69,20 +73,25 @@ def train(
         loss_sum, count_sum = loss_sum + loss.item(), count_sum + count
         token_sum += tokens
         done = step + 1
-        if done % pace.log_every == 0 or done == pace.steps:
-            passed_s = time.monotonic() - began
+        last = done == pace.steps
+        measuring = measure is not None and (done % pace.measure_every == 0 or last)
+        if done % pace.log_every == 0 or measuring or last:
             line = {
                 "loss": loss_sum / max(1, count_sum),
                 "learning_rate": rate,
                 "grad_norm": norm,
-                "tokens_per_s": token_sum / passed_s,
+                "tokens_per_s": token_sum / (time.monotonic() - began),
             }
-            if measure and (done % pace.measure_every == 0 or done == pace.steps):
+            if pace.step_tokens:
+                line["tokens"] = done * pace.step_tokens
+            if measure is not None and measuring:
                 line |= _without_gradient(model, measure)
             job.log(done, **line)
             loss_sum, count_sum, token_sum, began = 0.0, 0, 0, time.monotonic()
-        if done % settings.checkpoint_every == 0 or done == pace.steps:
-            save_checkpoint(folder, done, model, optimizer)
+            # Only where a line was logged, so that after a kill the sums above start alike.
+            if done - saved >= settings.checkpoint_every or last:
+                save_checkpoint(folder, done, model, optimizer)
+                saved = done
         job.progress(done, pace.steps, "steps", _note(line))
     return line
 

@@ -40,7 +40,7 @@ def pretrain(settings: PretrainSettings, job: Job) -> dict[str, Any]:
         model,
         lambda step: next_token_loss(model, mixture.batch(step * rows, rows)),
         settings,
-        Pace(settings.steps, settings.log_every, settings.heldout_every),
+        Pace(settings.steps, settings.log_every, settings.heldout_every, rows * settings.context),
         job,
         lambda: heldout_loss(model, heldout, settings),
     )
@@ -49,7 +49,6 @@ def pretrain(settings: PretrainSettings, job: Job) -> dict[str, Any]:
     return {
         **last,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "tokens": total_rows * settings.context,
         "epochs": {k: round(v, 3) for k, v in mixture.epochs(total_rows).items()},
         "weights": mixture.weights,
     }
@@ -69,8 +68,9 @@ def _start(settings: PretrainSettings, tokenizer: Tokenizer, seed: int) -> Decod
     model = load_model(settings.model)
     if model.config.vocab_size < tokenizer.vocab_size:
         raise BadInput(
-            f"{settings.tokens}: was tokenized with {tokenizer.vocab_size} entries, {settings.model}"
-            f" has {model.config.vocab_size}; tokenize with --tokenizer {settings.model}"
+            f"{settings.tokens}: was tokenized with {tokenizer.vocab_size} entries,"
+            f" {settings.model} has {model.config.vocab_size};"
+            f" tokenize with --tokenizer {settings.model}"
         )
     if model.config.max_position_embeddings < settings.context:
         raise BadInput(

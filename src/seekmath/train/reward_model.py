@@ -225,11 +225,11 @@ def _measure(model: RewardModel, graded: _Graded, heldout: NDArray[np.int64]) ->
         "heldout_samples": float(len(labels)),
     }
     if labels.any() and not labels.all():
-        measured["heldout_auc"] = _auc(scores, labels)
+        measured["heldout_auc"] = area_under_curve(scores, labels)
     return measured
 
 
-def _auc(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> float:
+def area_under_curve(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> float:
     """Chance that a right answer scores above a wrong one, ties counted half."""
     right, wrong = scores[labels][:, None], scores[~labels][None]
     return float((right > wrong).mean() + 0.5 * (right == wrong).mean())

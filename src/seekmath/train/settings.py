@@ -19,7 +19,7 @@ class OptimizerSettings(Settings):
     beta2: float = Field(0.95, gt=0, lt=1, description="AdamW's second beta (the first is 0.9).")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decay, not on norms and biases.")
     clip_norm: float = Field(1.0, gt=0, description="Gradient norm above which it is scaled down.")
-    checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints.")
+    checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints, at least.")
     threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
 

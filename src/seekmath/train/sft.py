@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.job import Job
 from seekmath.core.seeds import rng
-from seekmath.corpus.chat import render_example, with_choices
+from seekmath.corpus.chat import render_example, with_choices, with_instruction
 from seekmath.corpus.packing import Rows, pack_examples, stack
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model, save_model
@@ -39,28 +39,38 @@ def sft(settings: SftSettings, job: Job) -> dict[str, Any]:
             f" {model.config.max_position_embeddings}"
         )
     model = model.to(pick_device(settings.device))
-    examples, dropped = _examples(settings, Tokenizer.load(settings.model), job.seed)
-    batches = _Batches(examples, settings, job.seed)
+    examples, dropped = examples_of(settings, Tokenizer.load(settings.model), job.seed)
+    batches = Batches(examples, settings, job.seed)
     steps = max(1, math.ceil(batches.per_epoch * settings.epochs))
     last = train(
         model,
         lambda step: next_token_loss(model, batches.batch(step)),
         settings,
-        Pace(steps, settings.log_every),
+        Pace(steps, settings.log_every, step_tokens=settings.rows_per_step * settings.context),
         job,
     )
     save_model(model, job.out / "model", settings.model)
     return {**last, "examples": len(examples), "steps": steps, "dropped": {"too_long": dropped}}
 
 
-def _examples(settings: SftSettings, tokenizer: Tokenizer, seed: int) -> tuple[list[Example], int]:
+def examples_of(
+    settings: SftSettings, tokenizer: Tokenizer, seed: int
+) -> tuple[list[Example], int]:
+    """The rendered examples that fit in the context, and how many are too long for it.
+
+    Raises:
+        BadInput: a line lacks question or solution, or no example is left.
+    """
     pairs = []
     for number, row in enumerate(read_jsonl(settings.problems), 1):
         for field in ("question", "solution"):
             if not isinstance(row.get(field), str):
                 raise BadInput(f"{settings.problems}:{number}: {field}: expected a text")
-        if not settings.kinds or row.get("kind", "cot") in settings.kinds:
-            pairs.append((with_choices(row["question"], row.get("choices")), row["solution"]))
+        kind = row.get("kind", "cot")
+        if not settings.kinds or kind in settings.kinds:
+            asked = with_choices(row["question"], row.get("choices"))
+            asked = with_instruction(asked, kind, row.get("language", "en"))
+            pairs.append((asked, row["solution"]))
     if settings.limit:
         chosen = rng(seed, "limit").permutation(len(pairs))[: settings.limit]
         pairs = [pairs[place] for place in sorted(chosen.tolist())]
@@ -74,7 +84,7 @@ def _examples(settings: SftSettings, tokenizer: Tokenizer, seed: int) -> tuple[l
     return short, len(rendered) - len(short)
 
 
-class _Batches:
+class Batches:
     """Packed rows by step number; each epoch is shuffled and packed anew."""
 
     def __init__(self, examples: list[Example], settings: SftSettings, seed: int) -> None:

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from seekmath.core.files import BadInput, read_json, read_parquet
+from seekmath.core.job import Job
+from seekmath.train.reward_model import (
+    area_under_curve,
+    load_reward_model,
+    reward,
+    score,
+)
+from seekmath.train.settings import RewardSettings
+
+
+def run(base, problems, out, **changes):
+    settings = {
+        "model": str(base),
+        "problems": str(problems),
+        "questions": 8,
+        "samples_per_question": 4,
+        "max_new_tokens": 24,
+        "rows_per_step": 4,
+        "peak_lr": 1e-3,
+        "device": "cpu",
+        "threads": 1,
+    }
+    with Job.open(out, 0) as job:
+        return reward(RewardSettings(**{**settings, **changes}), job)
+
+
+def test_samples_are_graded_and_the_folder_opens_in_transformers(base, problems, tmp_path):
+    metrics = run(base, problems, tmp_path)
+    rows = read_parquet(tmp_path / "samples.parquet").to_pylist()
+    assert len(rows) == 32 == metrics["samples"]
+    assert len({row["problem_id"] for row in rows}) == 8
+    assert read_json(tmp_path / "results.json")["heldout_samples"] == 8
+    ours = load_reward_model(tmp_path / "model")
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+    texts = [[5, 9, 3, 17], [8, 8, 7], [30] * 9]
+    padded = torch.tensor(
+        [ids + [ours.decoder.config.pad_token_id] * (9 - len(ids)) for ids in texts]
+    )
+    mask = torch.tensor([[1] * len(ids) + [0] * (9 - len(ids)) for ids in texts])
+    with torch.no_grad():
+        wanted = theirs.eval()(padded, attention_mask=mask).logits[:, 0]
+    torch.testing.assert_close(score(ours, texts, rows=2), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_killed_after_sampling_it_ends_alike(base, problems, tmp_path, monkeypatch):
+    whole = run(base, problems, tmp_path / "whole")
+    run(base, problems, tmp_path / "cut")
+    (tmp_path / "cut" / "checkpoints").rename(tmp_path / "gone")
+    (tmp_path / "cut" / "metrics.jsonl").unlink()
+    again = run(base, problems, tmp_path / "cut")
+    weights = [
+        (tmp_path / n / "model" / "model.safetensors").read_bytes() for n in ("whole", "cut")
+    ]
+    assert weights[0] == weights[1]
+    assert whole["heldout_accuracy"] == again["heldout_accuracy"]
+
+
+def test_area_under_the_curve_counts_pairs():
+    right = np.array([True, True, False, False])
+    assert area_under_curve(np.array([3.0, 2.0, 1.0, 0.0]), right) == 1.0
+    assert area_under_curve(np.array([0.0, 1.0, 2.0, 3.0]), right) == 0.0
+    assert area_under_curve(np.array([1.0, 0.0, 1.0, 0.0]), right) == 0.5
+
+
+def test_what_cannot_be_judged_is_named(base, problems, tmp_path):
+    with pytest.raises(BadInput, match=r"no problem of the subjects \['music'\]"):
+        run(base, problems, tmp_path, subjects=["music"])
+    with pytest.raises(BadInput, match=r"lack 'score\.weight'; is this a reward model"):
+        load_reward_model(base)
