@@ -29,7 +29,9 @@ def wilson(right: int, n: int, z: float = 1.959964) -> Estimate:
     share = right / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return {"value": share, "low": max(0.0, centre - half), "high": min(1.0, centre + half), "n": n}
+    # At 0 and n the bound is the share itself, which rounding would miss.
+    low, high = min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
+    return {"value": share, "low": low, "high": high, "n": n}
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> Estimate:
