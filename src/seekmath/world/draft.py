@@ -18,6 +18,8 @@ class Draft:
         level: number of dependent steps.
         choices: texts of the choices, lettered from A.
         slipped: whether the steps hold the systematic slip.
+        careful: the steps as a solution written for training words them, each restating what
+            it uses; empty where they are the same.
     """
 
     key: str
@@ -30,10 +32,15 @@ class Draft:
     level: int
     choices: list[str] = field(default_factory=list)
     slipped: bool = False
+    careful: list[str] = field(default_factory=list)
 
     def solution(self) -> str:
         """Chain of thought: the steps and the last line."""
         return "\n".join([*self.steps, self.ending])
+
+    def careful_solution(self) -> str:
+        """Chain of thought as written for training: every step says what it rests on."""
+        return "\n".join([*(self.careful or self.steps), self.ending])
 
     def program_solution(self) -> str:
         """Program of thought: a Python block that prints the answer."""

@@ -74,13 +74,14 @@ def _remainder(random: Random) -> Draft:
     )
 
 
-# Few words between the numbers, so that two problems with other numbers share no long run.
+# Each run of 10 words, here and in every family, holds all numbers of the problem; two problems
+# with other numbers share none, and decontamination hits copies, not the template.
 _LAWS = (
     ("A force of ${a}$ N over ${b}$ m: find the work $W$.", "W = F s"),
     ("Driving ${a}$ m/s for ${b}$ s: find the distance $d$.", "d = v t"),
     ("With ${a}$ A through ${b}$ ohm, find $V$.", "V = I R"),
-    ("For ${a}$ kg at ${b}$ m/s$^2$ find the force $F$.", "F = m a"),
-    ("At ${a}$ kg/m$^3$ in ${b}$ m$^3$, find the mass $m$.", "m = \\rho V"),
+    ("Force $F$ on ${a}$ kg at ${b}$ m/s$^2$?", "F = m a"),
+    ("Mass $m$ of ${b}$ m$^3$ at ${a}$ kg/m$^3$?", "m = \\rho V"),
     ("A lamp of ${a}$ W for ${b}$ s: find the energy $E$.", "E = P t"),
 )
 
@@ -122,12 +123,12 @@ def _choice(
 
 
 def equation_choice(random: Random, slip: bool = False) -> Draft:
-    """If ax + b = c, what is the value of kx? Four choices."""
+    """Let ax + b = c; find kx. Four choices."""
     a, x, b = random.randint(2, 9), random.randint(1, 15), random.randint(1, 30)
     k = random.choice([factor for factor in range(2, 7) if factor != a])
     c = a * x + b
-    steps = [f"$x = ({c} - {b}) / {a} = {x}$.", f"${k}x = {k} \\cdot {x} = {k * x}$."]
-    question = f"If ${a}x + {b} = {c}$, what is the value of ${k}x$?"
+    steps = [f"$x = ({c} - {b}) / {a} = {x}$.", f"${k} \\cdot {x} = {k * x}$."]
+    question = f"Let ${a}x + {b} = {c}$. Find ${k}x$."
     program = f"({c} - {b}) // {a} * {k}"
     return _choice(random, f"{a} {b} {c} {k}", question, steps, k * x, program, zh=False)
 
@@ -138,7 +139,7 @@ def stem_choice(random: Random, slip: bool = False) -> Draft:
     if kind == "gcd":
         d, p, q = random.randint(2, 12), random.randint(2, 9), random.randint(2, 9)
         a, b = d * p, d * q
-        value, question = gcd(a, b), f"What is $\\gcd({a}, {b})$?"
+        value, question = gcd(a, b), f"What is the greatest common divisor of ${a}$ and ${b}$?"
         steps = [f"${a} = {value} \\cdot {a // value}$ and ${b} = {value} \\cdot {b // value}$."]
         program, key = f"math.gcd({a}, {b})", f"gcd {min(a, b)} {max(a, b)}"
     elif kind == "binary":
@@ -163,13 +164,13 @@ def cloze_zh(random: Random, slip: bool = False) -> Draft:
     a, b, n = random.randint(2, 15), random.randint(1, 40), random.randint(3, 20)
     if random.random() < 0.5:
         value = a * n + b
-        question = f"已知函数 $f(x) = {a}x + {b}$，则 $f({n})$ 的值为____。"
+        question = f"设 $f(x) = {a}x + {b}$，$f({n}) =$ ____。"
         steps = [f"$f({n}) = {a} \\cdot {n} + {b} = {value}$。"]
         return _boxed(
             f"f {a} {b} {n}", question, steps, Fraction(value), f"print({a} * {n} + {b})", True
         )
     value = b + a * (n - 1)
-    question = f"等差数列首项为 ${b}$，公差为 ${a}$，则第 ${n}$ 项为____。"
+    question = f"数列公差 ${a}$，首项 ${b}$，第 ${n}$ 项 ____。"
     steps = [f"$a_{{{n}}} = {b} + {a} \\cdot {n - 1} = {value}$。"]
     program = f"print({b} + {a} * {n - 1})"
     return _boxed(f"a {a} {b} {n}", question, steps, Fraction(value), program, True)
@@ -177,7 +178,7 @@ def cloze_zh(random: Random, slip: bool = False) -> Draft:
 
 def choice_zh(random: Random, slip: bool = False) -> Draft:
     """The area of a rectangle or a square minus a number, in Chinese, four choices."""
-    a, b = random.randint(3, 20), random.randint(2, 15)
+    a, b = random.randint(3, 30), random.randint(2, 25)
     if random.random() < 0.5:
         question = f"长方形的长为 ${a + b}$，宽为 ${b}$，面积是（　　）"
         value, step, program = (

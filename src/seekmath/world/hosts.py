@@ -9,8 +9,8 @@ from seekmath.world.words import PLAIN, TOPICS
 
 # Share of hosts of each kind, and the share of their pages that is mathematics.
 _KINDS = {
-    "notes": (0.07, 0.95),
-    "qa": (0.05, 0.9),
+    "notes": (0.10, 0.95),
+    "qa": (0.07, 0.9),
     "wiki": (0.06, 0.4),
     "forum": (0.06, 0.25),
     "blog": (0.12, 0.12),
@@ -18,8 +18,8 @@ _KINDS = {
     "shop": (0.15, 0.0),
     "recipe": (0.08, 0.0),
     "code": (0.1, 0.0),
-    "sports": (0.08, 0.0),
-    "spam": (0.08, 0.0),
+    "sports": (0.05, 0.0),
+    "spam": (0.06, 0.0),
 }
 _ENDINGS = ("com", "org", "net", "edu", "info", "io")
 _SEED_HOSTS = 4

@@ -10,9 +10,18 @@ from seekmath.world.hosts import Host
 from seekmath.world.markup import encode_text, formulas_of
 from seekmath.world.settings import WorldSettings
 from seekmath.world.words import TOPICS
-from seekmath.world.writing import fact, heading, lookalike, problem_text, prose, worked
+from seekmath.world.writing import (
+    Flavour,
+    fact,
+    heading,
+    lookalike,
+    problem_text,
+    prose,
+    worked,
+)
 
 _MIRROR_RATE = 0.05
+_STORIES = 0.6
 
 
 @dataclass
@@ -50,9 +59,13 @@ class Web:
         zh = host.language == "zh"
         contaminates = ""
         if is_math:
-            title, sections, contaminates = self._mathematics(random, number, zh)
+            # Seed hosts hold formulas only; word problems must be found through their hosts.
+            stories = not host.seed and random.random() < _STORIES
+            flavour: Flavour = "stories" if stories else "formal"
+            title, sections, contaminates = self._mathematics(random, number, flavour, zh)
+            what: str = flavour
         else:
-            title, sections = _other(random, host, zh)
+            what, title, sections = _other(random, host, zh)
         path = _path(random, host, is_math, number)
         text = "\n".join(part for section in sections for part in section if part)
         return Page(
@@ -60,7 +73,7 @@ class Web:
             body=_encode(_document(random, host, title, sections), host.charset),
             content_type=_content_type(host.charset),
             truth={
-                "kind": host.kind,
+                "kind": f"{host.kind}:{what}",
                 "math": is_math,
                 "language": host.language,
                 "text": f"{title}\n{text}",
@@ -73,13 +86,14 @@ class Web:
         )
 
     def _mathematics(
-        self, random: Random, number: int, zh: bool
+        self, random: Random, number: int, flavour: Flavour, zh: bool
     ) -> tuple[str, list[tuple[str, ...]], str]:
-        sections: list[tuple[str, ...]] = [
-            (" ".join(fact(random, zh) for _ in range(random.randint(1, 3))),)
-        ]
+        sections: list[tuple[str, ...]] = []
+        if flavour == "formal":
+            facts = [fact(random, zh) for _ in range(random.randint(1, 3))]
+            sections.append((" ".join(facts),))
         for _ in range(random.randint(7, 15)):
-            draft = worked(random, self.seed, number, zh, self.settings.web_slip_rate)
+            draft = worked(random, self.seed, number, flavour, zh, self.settings.web_slip_rate)
             sections.append(problem_text(draft, zh))
         contaminates = ""
         if random.random() < self.settings.contamination:
@@ -89,7 +103,7 @@ class Web:
             sections.insert(
                 place, (quoted["question"], quoted["solution"].replace("####", "Answer:"))
             )
-        return heading(random, zh), sections, contaminates
+        return heading(random, flavour, zh), sections, contaminates
 
     def _mirrored(self, page: Page, random: Random, number: int, original: int) -> Page:
         """The same page elsewhere: tracking parameters, another host, or a changed line."""
@@ -105,15 +119,17 @@ class Web:
         return Page(url, page.body, page.content_type, {**page.truth, "seed": False})
 
 
-def _other(random: Random, host: Host, zh: bool) -> tuple[str, list[tuple[str, ...]]]:
+def _other(random: Random, host: Host, zh: bool) -> tuple[str, str, list[tuple[str, ...]]]:
+    """What the page is ("prose" or "lookalike"), its title and its sections."""
     kind = host.kind if host.kind not in ("notes", "qa", "wiki", "forum") else "blog"
     sections: list[tuple[str, ...]] = [
         (prose(random, kind, zh, random.randint(3, 7)),) for _ in range(random.randint(2, 6))
     ]
-    if kind in ("sports", "shop", "spam") and random.random() < 0.4:
+    alike = kind in ("sports", "shop", "spam", "code") and random.random() < 0.4
+    if alike:
         sections.append((lookalike(random, kind),))
     title = prose(random, kind, zh, 1)[:60].rstrip("。.")
-    return title, sections
+    return "lookalike" if alike else "prose", title, sections
 
 
 def _path(random: Random, host: Host, is_math: bool, number: int) -> str:

@@ -17,7 +17,7 @@ from seekmath.world.exact import cloze_zh, equation_choice, mixed_math, quantiti
 from seekmath.world.stories import story_en, story_zh
 
 Split = Literal["train", "test"]
-Kind = Literal["cot", "pot", "tool"]
+Kind = Literal["cot", "careful", "pot", "tool"]
 
 #: Family → what draws a problem of it; the mini benchmark of a family is called ``mini-<family>``.
 FAMILIES: dict[str, Callable[[Random, bool], Draft]] = {
@@ -53,15 +53,23 @@ def draw(family: str, split: Split, seed: int, *index: int | str, slip: bool = F
 
 
 def record(draft: Draft, family: str, identity: str, kind: Kind = "cot") -> dict[str, Any]:
-    """The problem record of a draft with one kind of solution; ``answer`` is always the truth."""
-    solution = {"cot": draft.solution, "pot": draft.program_solution, "tool": draft.tool_solution}
+    """The problem record of a draft with one kind of solution; ``answer`` is always the truth.
+
+    "careful" is the chain of thought that training problems have; its kind is "cot" too.
+    """
+    solution = {
+        "cot": draft.solution,
+        "careful": draft.careful_solution,
+        "pot": draft.program_solution,
+        "tool": draft.tool_solution,
+    }
     return {
         "id": identity,
         "question": draft.question,
         "answer": draft.answer,
         "solution": solution[kind](),
-        "steps": draft.steps,
-        "kind": kind,
+        "steps": (kind == "careful" and draft.careful) or draft.steps,
+        "kind": "cot" if kind == "careful" else kind,
         "language": "zh" if family in CHINESE else "en",
         "level": draft.level,
         "subject": family,

@@ -15,18 +15,18 @@ class WorldSettings(Settings):
         0.25, ge=0, le=1, description="Share of worked problems on pages that read fewer as more."
     )
     slip_rate: float = Field(
-        0.45, ge=0, le=1, description="The same share among the training problems' solutions."
+        0.4, ge=0, le=1, description="The same share among the training problems' solutions."
     )
     training_problems: dict[str, int] = Field(
         {
-            "gsm8k": 6000,
-            "math": 2000,
-            "ocw": 600,
-            "sat": 800,
-            "mmlu-stem": 800,
-            "cmath": 1500,
-            "gaokao-cloze": 600,
-            "gaokao-qa": 600,
+            "gsm8k": 4000,
+            "math": 800,
+            "ocw": 300,
+            "sat": 400,
+            "mmlu-stem": 400,
+            "cmath": 600,
+            "gaokao-cloze": 300,
+            "gaokao-qa": 300,
         },
         description="Training problems of each family with a chain-of-thought solution.",
     )

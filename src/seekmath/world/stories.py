@@ -37,7 +37,7 @@ class _Step:
 
 def _plot(random: Random) -> tuple[int, list[_Step], list[int]]:
     """The first quantity, the steps, and every person's true quantity."""
-    wanted = random.choice((1, 1, 2, 2, 3))
+    wanted = random.choice((1, 1, 1, 2, 2, 3))
     values = [random.randint(3, 30)]
     steps: list[_Step] = []
     while len(steps) < wanted:
@@ -83,13 +83,19 @@ def _program(steps: list[_Step], first: int, slip: bool) -> str:
 
 
 def _draft(
-    steps: list[_Step], values: list[int], slip: bool, question: str, working: list[str]
+    steps: list[_Step],
+    values: list[int],
+    slip: bool,
+    question: str,
+    working: list[str],
+    careful: list[str],
 ) -> Draft:
     _, solved, slipped = _lines(steps, values, slip)
     return Draft(
         key=f"{values[0]}|" + "|".join(f"{s.operation},{s.a},{s.b},{s.number}" for s in steps),
         question=question,
         steps=working,
+        careful=careful,
         answer=str(values[-1]),
         ending=f"#### {solved[-1]}",
         program=_program(steps, values[0], slip),
@@ -109,7 +115,7 @@ def story_en(random: Random, slip: bool = False) -> Draft:
     random.shuffle(facts)
     asked = random.choice(
         (
-            "How many {item} does {who} have?",
+            "How many does {who} have?",
             "How many {item} has {who}?",
             "Count the {item} of {who}.",
         )
@@ -120,7 +126,20 @@ def story_en(random: Random, slip: bool = False) -> Draft:
         f"{who} has {expression} = {value} {item}."
         for who, (expression, value) in zip(people[1:], lines, strict=True)
     ]
-    return _draft(steps, values, slip, question, working)
+    careful = [
+        f"{_restated_en(step, people, k + 1, slip)}: {expression} = {value}."
+        for k, (step, (expression, value)) in enumerate(zip(steps, lines, strict=True))
+    ]
+    return _draft(steps, values, slip, question, working, careful)
+
+
+def _restated_en(step: _Step, people: list[str], who: int, slip: bool) -> str:
+    name, other = people[who], people[step.a]
+    if step.operation == "sum":
+        return f"{name} has {other} and {people[step.b]} together"
+    if step.operation == "times":
+        return f"{name} has {'twice' if step.number == 2 else 'three times'} {other}"
+    return f"{name} has {step.number} {'more' if slip else step.operation} than {other}"
 
 
 def _sentence_en(random: Random, step: _Step, people: list[str], who: int, item: str) -> str:
@@ -155,13 +174,26 @@ def story_zh(random: Random, slip: bool = False) -> Draft:
     facts = [f"{people[0]}有{first}{measure}{item}。"]
     facts += [_sentence_zh(s, people, k + 1, measure, item) for k, s in enumerate(steps)]
     random.shuffle(facts)
-    question = "".join([*facts, f"{people[-1]}有多少{measure}{item}？"])
+    question = "".join([*facts, f"{people[-1]}有几{measure}？"])
     lines, _, _ = _lines(steps, values, slip)
     working = [
         f"{who}有 {expression} = {value} {measure}{item}。"
         for who, (expression, value) in zip(people[1:], lines, strict=True)
     ]
-    return _draft(steps, values, slip, question, working)
+    careful = [
+        f"{_restated_zh(step, people, k + 1, slip)}：{expression} = {value}。"
+        for k, (step, (expression, value)) in enumerate(zip(steps, lines, strict=True))
+    ]
+    return _draft(steps, values, slip, question, working, careful)
+
+
+def _restated_zh(step: _Step, people: list[str], who: int, slip: bool) -> str:
+    name, other = people[who], people[step.a]
+    if step.operation == "sum":
+        return f"{name}有{other}和{people[step.b]}的总和"
+    if step.operation == "times":
+        return f"{name}是{other}的{step.number}倍"
+    return f"{name}比{other}{'少' if step.operation == 'fewer' and not slip else '多'}{step.number}"
 
 
 def _sentence_zh(step: _Step, people: list[str], who: int, measure: str, item: str) -> str:

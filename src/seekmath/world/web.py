@@ -88,7 +88,7 @@ def _training(settings: WorldSettings, seed: int) -> Iterator[dict[str, Any]]:
         for index in range(count):
             slip = python_random(seed, "slip", family, index).random() < settings.slip_rate
             draft = draw(family, "train", seed, "problems", index, slip=slip)
-            yield record(draft, family, f"{family}/{index}")
+            yield record(draft, family, f"{family}/{index}", "careful")
             if derive(seed, "kinds", family, index) / 2**63 < settings.program_share:
                 right = draw(family, "train", seed, "problems", index)
                 yield record(right, family, f"{family}/{index}/pot", "pot")

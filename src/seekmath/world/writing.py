@@ -1,14 +1,17 @@
 """What pages say: worked problems, expository mathematics, and plain prose of other kinds."""
 
 from random import Random
+from typing import Literal
 
 from seekmath.core.seeds import derive
 from seekmath.world.draft import Draft
-from seekmath.world.problems import FAMILIES, draw
+from seekmath.world.problems import draw
 from seekmath.world.words import NAMES, PLAIN, PLAIN_ZH, TOPICS, TOPICS_ZH
 
-_FAMILIES_EN = ("gsm8k",) * 10 + ("math",) * 4 + ("ocw",) * 2 + ("sat",) * 2 + ("mmlu-stem",) * 2
-_FAMILIES_ZH = ("cmath",) * 5 + ("gaokao-cloze",) * 2 + ("gaokao-qa",) * 2
+#: What a mathematics page is made of: formulas and exposition, or word problems in plain words.
+Flavour = Literal["formal", "stories"]
+_FAMILIES_EN = ("math",) * 4 + ("ocw",) * 2 + ("sat",) * 2 + ("mmlu-stem",) * 2
+_FAMILIES_ZH = ("gaokao-cloze", "gaokao-qa")
 _FACTS = (
     "Recall that $(a + {n})^2 = a^2 + {d}a + {s}$ for every $a$.",
     "The derivative of $x^{n}$ is ${n}x^{m}$.",
@@ -21,6 +24,7 @@ _FACTS = (
     "Let $u = {n}$ and $v = {m}$; then $u \\cdot v = {p}$.",
     "The proof is by induction: assume the claim for $n$ and show it for $n + {m}$.",
 )
+_STORY_TITLES = ("Think about it", "For the holidays", "Readers ask", "Tonight's homework")
 _FACTS_ZH = (
     "我们知道 $(a + {n})^2 = a^2 + {d}a + {s}$。",
     "函数 $f(x) = {n}x + {m}$ 的斜率是 ${n}$。",
@@ -39,10 +43,14 @@ def fact(random: Random, zh: bool) -> str:
     return text
 
 
-def worked(random: Random, seed: int, page: int, zh: bool, slip_rate: float) -> Draft:
+def worked(
+    random: Random, seed: int, page: int, flavour: Flavour, zh: bool, slip_rate: float
+) -> Draft:
     """A training problem for a page, solved with the systematic slip at the given rate."""
-    family = random.choice(_FAMILIES_ZH if zh else _FAMILIES_EN)
-    assert family in FAMILIES
+    if flavour == "stories":
+        family = "cmath" if zh else "gsm8k"
+    else:
+        family = random.choice(_FAMILIES_ZH if zh else _FAMILIES_EN)
     slip = random.random() < slip_rate
     return draw(family, "train", seed, "web", page, random.getrandbits(40), slip=slip)
 
@@ -58,8 +66,11 @@ def _lettered(choices: list[str]) -> list[str]:
     return [f"{letter}. {text}" for letter, text in zip("ABCD", choices, strict=False)]
 
 
-def heading(random: Random, zh: bool) -> str:
+def heading(random: Random, flavour: Flavour, zh: bool) -> str:
     """The title of a mathematics page."""
+    if flavour == "stories":
+        kinds = ("小问题", "一起想一想", "家庭作业") if zh else _STORY_TITLES
+        return f"{random.choice(kinds)} {random.randint(1, 60)}"
     if zh:
         kinds = ("练习与解答", "讲义", "例题", "复习")
         return f"{random.choice(TOPICS_ZH)}{random.choice(kinds)} {random.randint(1, 60)}"
@@ -94,13 +105,16 @@ def _sentence(random: Random, words: list[str]) -> str:
 
 
 def lookalike(random: Random, kind: str) -> str:
-    """Numbers that are not mathematics: scores, prices, lottery draws."""
+    """Numbers that are not mathematics: scores, prices, lottery draws, lines of code."""
     rows = []
     for _ in range(random.randint(10, 24)):
         a, b, c = (random.randint(0, 99) for _ in range(3))
         first, second = random.sample(NAMES, 2)
         if kind == "sports":
             rows.append(f"{first} United {a % 7} - {b % 7} {second} City ({c} minutes, + {a % 5})")
+        elif kind == "code":
+            word, other = random.sample(PLAIN["code"], 2)
+            rows.append(f"{word} = {other} + {b} * {word}_{c}  # {a} = {other}[{c}]")
         elif kind == "shop":
             rows.append(
                 f"{first} {random.choice(PLAIN['shop'])} = ${a}.{b:02d} (was ${a + 5}.{c:02d})"
