@@ -77,6 +77,8 @@ def test_a_second_run_does_nothing_and_a_change_redoes_what_follows(recipe_file)
     assert run(recipe_file, "three.count=4") == ["three"]
     assert run(recipe_file, "three.count=4", "one.count=5") == ["one", "two"]
     assert run(recipe_file, "three.count=4", "one.count=5", "two.seed=8") == ["two"]
+    same_outputs = ["three.count=4", "one.count=5", "one.delay_s=0.001", "two.seed=8"]
+    assert run(recipe_file, *same_outputs) == ["one"]
     done = manifest(recipe_file, "two")
     assert done.state == "finished"
     assert done.metrics == {"lines": 3}

@@ -18,6 +18,7 @@ MANIFEST = "stage.json"
 State = Literal["running", "finished", "failed", "interrupted"]
 # Larger files are known by size and modification time: hashing 100 GB before each run is no help.
 _HASH_WHOLE_BELOW = 256 << 20
+_OWN = {MANIFEST, "metrics.jsonl", "checkpoints"}
 _PACKAGES = ("seekmath", "numpy", "pyarrow", "torch", "tokenizers", "fasttext-numpy2", "selectolax")
 
 
@@ -66,11 +67,17 @@ def stage_fingerprint(
 
 
 def path_fingerprint(path: Path) -> str:
-    """A digest of a file's content, or of the names and contents below a folder."""
+    """A digest of a file's content, or of the names and contents below a folder.
+
+    What a stage keeps for itself (manifest, metrics with their times, checkpoints, hidden files)
+    does not count: a stage that was run again and left the same outputs changes nothing.
+    """
     hasher = blake2b(digest_size=12)
     if path.is_dir():
-        for file in sorted(file for file in path.rglob("*") if file.is_file()):
-            hasher.update(f"{file.relative_to(path)}\0{_file_fingerprint(file)}\n".encode())
+        names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+        for name in names:
+            if not any(part in _OWN or part.startswith(".") for part in name.parts):
+                hasher.update(f"{name}\0{_file_fingerprint(path / name)}\n".encode())
     else:
         hasher.update(_file_fingerprint(path).encode())
     return hasher.hexdigest()

@@ -33,7 +33,7 @@ from seekmath.core.recipe import PlannedStage, Recipe, sources, with_sources
 
 @dataclass(frozen=True)
 class Input:
-    """An input that was found: where it lies and the fingerprint of what made it."""
+    """An input that was found: where it lies and the fingerprint of what it holds."""
 
     path: Path
     fingerprint: str
@@ -88,7 +88,7 @@ def _recipe_input(recipe: Recipe, out: Path, value: str) -> Input:
     if not path.exists():
         there = ", ".join(sorted(p.name for p in (out / stage).iterdir()))
         raise BadInput(f"{value}: stage '{stage}' left no '{rest}'; it left: {there}")
-    return Input(path, f"{manifest.fingerprint}/{rest}")
+    return Input(path, path_fingerprint(path))
 
 
 def _run_stage(

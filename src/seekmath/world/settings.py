@@ -15,7 +15,7 @@ class WorldSettings(Settings):
         0.25, ge=0, le=1, description="Share of worked problems on pages that read fewer as more."
     )
     slip_rate: float = Field(
-        0.4, ge=0, le=1, description="The same share among the training problems' solutions."
+        0.25, ge=0, le=1, description="The same share among the training problems' solutions."
     )
     training_problems: dict[str, int] = Field(
         {
