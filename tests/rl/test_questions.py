@@ -17,16 +17,23 @@ def read(path, policy_folder, context=64, **changes):
 
 def test_every_drop_is_counted(policy_folder, tmp_path):
     rows = [
-        {"question": "What is 1 plus 2?", "answer": 3, "kind": "cot", "subject": "gsm"},
-        {"question": "What is 1 plus 2?", "answer": 3, "kind": "cot", "subject": "gsm"},
+        {"question": "What is 1 plus 2?", "answer": 3, "level": 1, "subject": "gsm"},
+        {"question": "What is 1 plus 2?", "answer": 3, "level": 1, "subject": "gsm"},
         {"question": "What is 1 plus 3?", "answer": 4, "kind": "pot", "subject": "gsm"},
         {"question": "What is 1 plus 4?", "answer": 5, "kind": "cot", "subject": "math"},
-        {"question": "What is 1 plus 5? " * 9, "answer": 6, "subject": "gsm"},
+        {"question": "What is 1 plus 5? " * 9, "answer": 6, "level": 1, "subject": "gsm"},
+        {"question": "What is 1 plus 6?", "answer": 7, "level": 2, "subject": "gsm"},
     ]
     write_jsonl(tmp_path / "p.jsonl", rows)
-    kept, drops = read(tmp_path / "p.jsonl", policy_folder, subjects=["gsm"])
-    assert [(q.id, q.answer, q.columns["kind"]) for q in kept] == [("1", "3", "cot")]
-    assert drops == {"same_question": 1, "other_kind": 1, "other_subject": 1, "long_prompt": 1}
+    kept, drops = read(tmp_path / "p.jsonl", policy_folder, subjects=["gsm"], levels=[1])
+    assert [(q.id, q.answer, q.columns["level"]) for q in kept] == [("1", "3", 1)]
+    assert drops == {
+        "same_question": 1,
+        "other_kind": 1,
+        "other_subject": 1,
+        "other_level": 1,
+        "long_prompt": 1,
+    }
 
 
 @pytest.mark.parametrize(

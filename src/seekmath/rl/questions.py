@@ -67,6 +67,8 @@ def _unwanted(row: dict[str, Any], settings: GrpoSettings) -> str:
         return "other_subject"
     if settings.kinds and row.get("kind", settings.kinds[0]) not in settings.kinds:
         return "other_kind"
+    if settings.levels and row.get("level") not in settings.levels:
+        return "other_level"
     return ""
 
 

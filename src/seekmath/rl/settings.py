@@ -24,6 +24,11 @@ class GrpoSettings(OptimizerSettings):
         ["cot"],
         description="Kinds of problem taken (cot, pot, tool), where a problem tells; empty: all.",
     )
+    levels: list[int] = Field(
+        [],
+        description="Levels of the problems taken; empty takes all. Questions that the policy never"
+        " answers cost the most tokens and teach nothing.",
+    )
     reward_model: Source = Field(
         "", description="Folder of an outcome reward model; rewards with its probability."
     )
