@@ -10,8 +10,6 @@ benchmarks/results/ with the date, the machine and the command.
 
 import argparse
 import json
-import math
-import statistics
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +19,9 @@ from seekmath.core.files import read_json, write_json
 from seekmath.core.log import Display
 from seekmath.core.recipe import load_recipe
 from seekmath.core.run import run_recipe
+from seekmath.report.gain import t_interval
 from seekmath.stages import STAGES
 
-# Two-sided 95% quantiles of Student's t by degrees of freedom.
-_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 _BENCHMARK = "mini-gsm8k"
 
 
@@ -46,13 +43,6 @@ def run_seed(recipe: str, base: Path, seed: int, overrides: list[str]) -> dict[s
     return {"seed": seed, "before": before, "after": after}
 
 
-def interval(differences: list[float]) -> tuple[float, float, float]:
-    """Mean and 95% t interval over seeds."""
-    mean = statistics.mean(differences)
-    half = _T[len(differences) - 1] * statistics.stdev(differences) / math.sqrt(len(differences))
-    return mean, mean - half, mean + half
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="run directory of the recipe (seed 0)")
@@ -61,7 +51,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", default=[])
     given = parser.parse_args()
     seeds = [run_seed(given.recipe, given.run, seed, given.overrides) for seed in given.seeds]
-    mean, low, high = interval([row["after"] - row["before"] for row in seeds])
+    mean, low, high = t_interval([row["after"] - row["before"] for row in seeds])
     found = {
         "benchmark": f"{_BENCHMARK} (generated)",
         "metric": "greedy accuracy, sft before, grpo after",
