@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isal import isal_zlib
-from isal.igzip_lib import IsalError
 
 from seekmath.core.files import BadInput
 
+#: What isal raises on bytes that do not inflate; its stub states an instance.
+_BROKEN: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 _GZIP_HEAD = b"\x1f\x8b\x08"
 _WARC_HEAD = b"WARC/1."
 # Far above any page: a bomb ends here.
@@ -97,7 +98,7 @@ def _inflate(raw: mmap.mmap, offset: int) -> tuple[bytes | None, int]:
             size += len(parts[-1])
             if size > _MOST_MEMBER_BYTES:
                 return None, place
-    except IsalError:
+    except _BROKEN:
         return None, place
     return b"".join(parts), place - len(inflater.unused_data)
 
@@ -176,6 +177,6 @@ def _decoded(body: bytes) -> bytes:
         inflater = isal_zlib.decompressobj(wbits=wbits)
         try:
             return inflater.decompress(body, _MOST_BODY_BYTES + 1)
-        except IsalError:
+        except _BROKEN:
             continue
     return body

@@ -106,7 +106,7 @@ def keep_dissimilar(
         jaccard: least share of equal minima.
         progress: told how many pages are done, now and then.
     """
-    count, permutations = signatures_NP.shape
+    count = len(signatures_NP)
     band_keys = _band_keys(signatures_NP, bands)
     empty_N = (signatures_NP == EMPTY).all(axis=1)
     # Buckets hold kept pages only, so a bucket of a thousand copies holds one.

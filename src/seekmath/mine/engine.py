@@ -141,7 +141,7 @@ def _run_in_pool(
             while running:
                 ready, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ready:
-                    task = running.pop(future)
+                    task = running.pop(future)  # type: ignore[call-overload]
                     again = _after(future, task, most_deaths)
                     if again:
                         running[pool.schedule(_attempt, args=(step, again))] = again

@@ -1,4 +1,4 @@
-"""One of each page: the index of kept pages that the rounds work on, texts staying in the shards."""
+"""One of each page: the index that the rounds work on; texts stay in the shards."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

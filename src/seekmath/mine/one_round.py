@@ -257,4 +257,4 @@ def _score(settings: MineSettings, folder: Path, crawl: Crawl, model: Path) -> N
 
 def _save(path: Path, **arrays: NDArray[Any]) -> None:
     with whole_file(path, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ _NGRAM_FACTOR = np.uint64(116049371)  # fastText's Dictionary::addWordNgrams
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """fastText's hyperparameters; the paper's are dim 256, lr 0.1, 3-grams, min count 3, 3 epochs."""
+    """fastText's hyperparameters; paper: dim 256, lr 0.1, 3-grams, min count 3, 3 epochs."""
 
     dim: int
     learning_rate: float

@@ -24,7 +24,7 @@ _LOGGED = ("seeds", "collected", "new", "share_already_collected", "tokens", "cu
 
 
 def mine(settings: MineSettings, job: Job) -> dict[str, Any]:
-    """The stage: WARC files and seeds to ``corpus/``, ``scores/``, ``rounds.json``, ``funnel.json``.
+    """WARC files and seeds to ``corpus/``, ``scores/``, ``rounds.json`` and ``funnel.json``.
 
     Returns:
         counts for the manifest: documents, tokens, rounds, drops by reason, how each round was

@@ -48,7 +48,7 @@ class Truth:
 
 
 def average_precision(right: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Area under precision over recall, in steps; equal scores are one step. 0 without positives."""
+    """Area under precision over recall, equal scores one step; 0 without positives."""
     total = int(right.sum())
     if not total:
         return 0.0

@@ -38,7 +38,8 @@ def plain_words(text: str) -> list[str]:
     """Words with mark-up and LaTeX looked through, for comparing texts from different hands.
 
     Tags, LaTeX commands, thousands separators and the spacing of formulas leave no trace:
-    ``$2 x^{2}$``, ``$2x^2$`` and ``\\(2x^2\\)`` give the same words, and so do ``1,000`` and ``1000``.
+    ``$2 x^{2}$``, ``$2x^2$`` and ``\\(2x^2\\)`` give the same words;
+    so do ``1,000`` and ``1000``.
     """
     text = unicodedata.normalize("NFKC", text).lower()
     text = _TAG.sub(" ", text) if "<" in text else text
