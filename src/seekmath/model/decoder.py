@@ -8,14 +8,17 @@ SwiGLU. Checked against transformers, family by family, in the tests.
 # B rows, T tokens, S cached and new tokens, C width, V vocabulary, H heads, D width of a head
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
-from seekmath.model.attention import Documents, attend, document_plan
+from seekmath.model.attention import attend, document_plan
 from seekmath.model.sizes import ModelConfig
 
 
@@ -52,6 +55,25 @@ class Cache:
     slots_BT: Tensor
     mask: Tensor
 
+    def mix(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Write the new keys and values of a layer to their slots, then attend to all."""
+        stored = self.layers[layer]
+        index = self.slots_BT[:, None, :, None].expand_as(key)
+        stored.keys.scatter_(2, index, key)
+        stored.values.scatter_(2, index, value)
+        return attend(query, stored.keys, stored.values, self.mask)
+
+
+class Stored(Protocol):
+    """Keys and values seen before."""
+
+    def mix(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Store (B, K, T, D) keys and values; the (B, H, T, D) mixture for the queries."""
+
+
+#: From a layer's rotated queries, keys and values, (B, heads, T, D), to the mixture of values.
+Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
+
 
 class Attention(nn.Module):
     """Multi-head attention with rotary positions and grouped key-value heads."""
@@ -69,15 +91,8 @@ class Attention(nn.Module):
             self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
             self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
 
-    def forward(
-        self,
-        x_BTC: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        seen: Tensor | Documents | None,
-        cache: LayerCache | None,
-        slots_BT: Tensor | None,
-    ) -> Tensor:
-        """Mix tokens; with a cache the new keys and values are written to their slots first."""
+    def forward(self, x_BTC: Tensor, rotation: tuple[Tensor, Tensor], mix: Mix) -> Tensor:
+        """Project, turn by position, mix tokens, project."""
         rows, length, _ = x_BTC.shape
         q, k, v = self.q_proj(x_BTC), self.k_proj(x_BTC), self.v_proj(x_BTC)
         q, k, v = (part.view(rows, length, -1, self.config.head_dim) for part in (q, k, v))
@@ -85,12 +100,7 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         q, k = rotate(q, *rotation), rotate(k, *rotation)
-        if cache is not None and slots_BT is not None:
-            index = slots_BT[:, None, :, None].expand_as(k)
-            cache.keys.scatter_(2, index, k)
-            cache.values.scatter_(2, index, v)
-            k, v = cache.keys, cache.values
-        mixed_BHTD = attend(q, k, v, seen)
+        mixed_BHTD = mix(q, k, v)
         return self.o_proj(mixed_BHTD.transpose(1, 2).reshape(rows, length, -1))
 
 
@@ -118,16 +128,9 @@ class Layer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(
-        self,
-        x: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        seen: Tensor | Documents | None,
-        cache: LayerCache | None,
-        slots_BT: Tensor | None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mix: Mix) -> Tensor:
         """One block."""
-        x = x + self.self_attn(self.input_layernorm(x), rotation, seen, cache, slots_BT)
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mix)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -162,7 +165,7 @@ class Decoder(nn.Module):
         tokens_BT: Tensor,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
-        cache: Cache | None = None,
+        cache: Stored | None = None,
     ) -> Tensor:
         """The (B, T, C) states after the final norm.
 
@@ -173,11 +176,7 @@ class Decoder(nn.Module):
                 attention stays inside a document.
             cache: keys and values seen before; the new ones are written into it.
         """
-        seen: Tensor | Documents | None = None
-        if cache is not None:
-            seen = cache.mask
-        elif documents_BT is not None:
-            seen = document_plan(documents_BT)
+        seen = None if documents_BT is None else document_plan(documents_BT)
         x_BTC = self.model.embed_tokens(tokens_BT)
         angles = (
             self.rotation_SD[: tokens_BT.shape[1]][None]
@@ -186,8 +185,8 @@ class Decoder(nn.Module):
         )
         rotation = (angles.cos()[:, None].to(x_BTC.dtype), angles.sin()[:, None].to(x_BTC.dtype))
         for number, layer in enumerate(self.model.layers):
-            layer_cache = cache.layers[number] if cache else None
-            x_BTC = layer(x_BTC, rotation, seen, layer_cache, cache.slots_BT if cache else None)
+            mix = partial(attend, seen=seen) if cache is None else partial(cache.mix, number)
+            x_BTC = layer(x_BTC, rotation, mix)
         return self.model.norm(x_BTC)
 
     @property
@@ -205,7 +204,7 @@ class Decoder(nn.Module):
         tokens_BT: Tensor,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
-        cache: Cache | None = None,
+        cache: Stored | None = None,
     ) -> Tensor:
         """The (B, T, V) logits; see ``hidden`` for the arguments."""
         return self.logits(self.hidden(tokens_BT, positions_BT, documents_BT, cache))

@@ -4,7 +4,7 @@ Every random number is a pure function of (seed, prompt key, sample, position), 
 does not depend on what else is in the batch.
 """
 
-# P prompts, R rows (samples under way), S slots of the cache, V vocabulary, N new tokens at most
+# P prompts, R rows (samples under way), V vocabulary, N new tokens at most
 
 from collections import deque
 from dataclasses import dataclass, fields
@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from seekmath.core.seeds import derive
-from seekmath.model.decoder import Cache, Decoder, LayerCache
+from seekmath.model.decoder import Decoder
+from seekmath.model.group_cache import GroupCache, Recorder
 
 # Ended rows are dropped once they are this share of the batch: copying the cache costs too.
 _COMPACT_SHARE = 0.15
-# The cache is read up to the longest row, rounded up: fewer shapes, no useless slots.
-_SLOT_STEP = 16
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class _Rows:
     prompt_R: Tensor
     sample_R: Tensor
     key_R: Tensor  # 64-bit seed of the row's draws
-    length_R: Tensor  # tokens so far, and so the slot of the next
+    length_R: Tensor  # tokens fed so far, and so the position of the next
     last_R: Tensor  # the token to feed next
     count_R: Tensor  # completion tokens so far
     token_RN: Tensor
@@ -60,7 +59,7 @@ class _Plan:
     temperature: float
     top_p: float
     stops: Tensor
-    slots: int
+    context: int
 
 
 @torch.inference_mode()
@@ -102,67 +101,45 @@ def sample(
     if longest >= context or any(not prompt for prompt in prompts):
         raise ValueError(f"prompts must hold 1 to {context - 1} tokens; the longest has {longest}")
     device = model.rotation_SD.device
-    slots = min(context, -(-(longest + max_new_tokens) // _SLOT_STEP) * _SLOT_STEP)
     stops = torch.tensor(sorted(stop_ids) or [-1], device=device)
-    plan = _Plan(n, max_new_tokens, temperature, top_p, stops, slots)
+    plan = _Plan(n, max_new_tokens, temperature, top_p, stops, context)
     keys = prompt_keys or list(range(len(prompts)))
     # Longest first: prompts of like length are prefilled together.
     waiting = deque(sorted(range(len(prompts)), key=lambda p: -len(prompts[p])))
     done: list[list[Completion]] = [[Completion([], [], "")] * n for _ in prompts]
     rows: _Rows | None = None
-    caches: list[LayerCache] = []
+    cache: GroupCache | None = None
     while waiting or rows is not None:
         room = max_rows - (0 if rows is None else len(rows.last_R))
         if waiting and (rows is None or room >= max(n, max_rows // 4)):
             taken = [waiting.popleft() for _ in range(min(len(waiting), max(1, room // n)))]
-            fresh, fresh_caches = _prefill(model, plan, prompts, taken, keys, seed)
-            rows, caches = _join(rows, caches, fresh, fresh_caches)
+            fresh_cache = _prefill(model, plan, [prompts[p][:-1] for p in taken])
+            fresh = _fresh_rows(plan, prompts, taken, keys, seed, device)
+            rows = fresh if rows is None else _joined(rows, fresh)
+            cache = fresh_cache if cache is None else cache.join(fresh_cache)
         assert rows is not None
-        _draw(plan, rows, _decode(model, rows, caches))
+        assert cache is not None
+        _draw(plan, rows, _decode(model, rows, cache))
         ended = int(rows.ended_R.sum())
         if ended == len(rows.last_R):
             _collect(rows, done)
-            rows, caches = None, []
+            rows, cache = None, None
         elif ended > _COMPACT_SHARE * len(rows.last_R):
             _collect(rows, done)
-            rows, caches = _compact(rows, caches)
+            kept = (~rows.ended_R).nonzero()[:, 0]
+            rows, cache = _kept(rows, kept), cache.keep(kept)
     return done
 
 
-def _prefill(
-    model: Decoder,
-    plan: _Plan,
-    prompts: list[list[int]],
-    taken: list[int],
-    keys: list[int],
-    seed: int,
-) -> tuple[_Rows, list[LayerCache]]:
-    """Fill the cache with all but the last token of each prompt, once a group, then repeat it."""
+def _prefill(model: Decoder, plan: _Plan, heads: list[list[int]]) -> GroupCache:
+    """Run all but the last token of each prompt, once for its whole group."""
     device = model.rotation_SD.device
-    lengths_P = torch.tensor([len(prompts[p]) - 1 for p in taken], device=device)
-    width = max(1, int(lengths_P.max()))
-    tokens_PT = torch.zeros(len(taken), width, dtype=torch.long)
-    for row, p in enumerate(taken):
-        tokens_PT[row, : len(prompts[p]) - 1] = torch.tensor(prompts[p][:-1])
-    causal_TS = torch.ones(width, plan.slots, dtype=torch.bool, device=device).tril()
-    slots_PT = torch.arange(width, device=device).expand(len(taken), -1)
-    caches = _empty_caches(model, len(taken), plan.slots)
-    # Padding behind a shorter prompt fills slots that its own tokens overwrite before use.
-    model.hidden(tokens_PT.to(device), cache=Cache(caches, slots_PT, causal_TS[None, None]))
-    caches = [
-        LayerCache(c.keys.repeat_interleave(plan.n, 0), c.values.repeat_interleave(plan.n, 0))
-        for c in caches
-    ]
-    return _fresh_rows(plan, prompts, taken, keys, seed, device), caches
-
-
-def _empty_caches(model: Decoder, rows: int, slots: int) -> list[LayerCache]:
-    config, weight = model.config, model.model.embed_tokens.weight
-    shape = (rows, config.num_key_value_heads, slots, config.head_dim)
-    return [
-        LayerCache(weight.new_zeros(shape), weight.new_zeros(shape))
-        for _ in range(config.num_hidden_layers)
-    ]
+    lengths_P = torch.tensor([len(head) for head in heads], device=device)
+    width = max(1, *map(len, heads))
+    tokens_PT = torch.tensor([head + [0] * (width - len(head)) for head in heads], device=device)
+    recorder = Recorder()
+    model.hidden(tokens_PT, cache=recorder)
+    return GroupCache.begin(recorder.layers, lengths_P, plan.n, plan.new_tokens)
 
 
 def _fresh_rows(
@@ -196,62 +173,63 @@ def _fresh_rows(
     )
 
 
-def _decode(model: Decoder, rows: _Rows, caches: list[LayerCache]) -> Tensor:
+def _decode(model: Decoder, rows: _Rows, cache: GroupCache) -> Tensor:
     """Feed each row's last token; the (R, V) logits of its next."""
-    longest = int(rows.length_R.max()) + 1
-    seen = min(caches[0].keys.shape[2], -(-longest // _SLOT_STEP) * _SLOT_STEP)
-    views = [LayerCache(c.keys[:, :, :seen], c.values[:, :, :seen]) for c in caches]
-    slot_R1 = rows.length_R[:, None]
-    mask_RS = torch.arange(seen, device=slot_R1.device) <= slot_R1
-    cache = Cache(views, slot_R1, mask_RS[:, None, None])
-    hidden_R1C = model.hidden(rows.last_R[:, None], positions_BT=slot_R1, cache=cache)
+    cache.begin_step()
+    hidden_R1C = model.hidden(
+        rows.last_R[:, None], positions_BT=rows.length_R[:, None], cache=cache
+    )
+    cache.end_step()
     return model.logits(hidden_R1C[:, 0])
 
 
 def _draw(plan: _Plan, rows: _Rows, logits_RV: Tensor) -> None:
     """Choose each row's next token and note it; rows that have ended stay as they are."""
-    logits_RV = logits_RV.float()
+    # A greedy choice is noted with its probability at temperature 1.
+    scaled_RV = logits_RV.float() / (plan.temperature or 1.0)
+    probability_RV = torch.softmax(scaled_RV, dim=-1)
     if plan.temperature > 0:
-        logprobs_RV = torch.log_softmax(logits_RV / plan.temperature, dim=-1)
         if plan.top_p < 1:
-            logprobs_RV = _nucleus(logprobs_RV, plan.top_p)
+            probability_RV = _nucleus(probability_RV, plan.top_p)
         uniform_R1 = _uniform(rows.key_R, rows.count_R)[:, None]
-        token_R = _inverse_cdf(logprobs_RV, uniform_R1)
+        token_R = _inverse_cdf(probability_RV, uniform_R1)
     else:
-        logprobs_RV = torch.log_softmax(logits_RV, dim=-1)
         token_R = logits_RV.argmax(dim=-1)
-    going_R = ~rows.ended_R
+    logprob_R = probability_RV.gather(1, token_R[:, None])[:, 0].log()
+    # A row that has ended waits for its removal: what it draws is never read.
     place_R1 = rows.count_R.clamp(max=plan.new_tokens - 1)[:, None]
-    chosen_R1 = logprobs_RV.gather(1, token_R[:, None])
-    keep_R1 = going_R[:, None]
-    rows.token_RN.scatter_(
-        1, place_R1, torch.where(keep_R1, token_R[:, None], rows.token_RN.gather(1, place_R1))
-    )
-    rows.logprob_RN.scatter_(
-        1, place_R1, torch.where(keep_R1, chosen_R1, rows.logprob_RN.gather(1, place_R1))
-    )
+    going_R = ~rows.ended_R
+    _note(rows.token_RN, place_R1, token_R, going_R)
+    _note(rows.logprob_RN, place_R1, logprob_R, going_R)
     rows.count_R += going_R
+    # Its position stays inside the context.
     rows.length_R += going_R
-    rows.last_R = torch.where(going_R, token_R, rows.last_R)
+    rows.last_R = token_R
     rows.stopped_R |= going_R & torch.isin(token_R, plan.stops)
-    full_R = (rows.count_R >= plan.new_tokens) | (rows.length_R >= plan.slots)
+    full_R = (rows.count_R >= plan.new_tokens) | (rows.length_R >= plan.context)
     rows.ended_R |= rows.stopped_R | full_R
 
 
-def _inverse_cdf(logprobs_RV: Tensor, uniform_R1: Tensor) -> Tensor:
-    cumulative_RV = logprobs_RV.exp().cumsum(dim=-1)
+def _note(table_RN: Tensor, place_R1: Tensor, value_R: Tensor, going_R: Tensor) -> None:
+    before_R1 = table_RN.gather(1, place_R1)
+    table_RN.scatter_(1, place_R1, torch.where(going_R[:, None], value_R[:, None], before_R1))
+
+
+def _inverse_cdf(probability_RV: Tensor, uniform_R1: Tensor) -> Tensor:
+    cumulative_RV = probability_RV.cumsum(dim=-1)
     # Scaled by the sum as computed, so that rounding never points behind the last token.
     target_R1 = uniform_R1 * cumulative_RV[:, -1:]
     token_R1 = torch.searchsorted(cumulative_RV, target_R1, right=True)
-    return token_R1[:, 0].clamp(max=logprobs_RV.shape[1] - 1)
+    return token_R1[:, 0].clamp(max=probability_RV.shape[1] - 1)
 
 
-def _nucleus(logprobs_RV: Tensor, top_p: float) -> Tensor:
-    ordered_RV, order_RV = logprobs_RV.sort(dim=-1, descending=True)
-    before_RV = ordered_RV.exp().cumsum(dim=-1) - ordered_RV.exp()
-    ordered_RV = ordered_RV.masked_fill(before_RV >= top_p, -torch.inf)
-    kept_RV = torch.empty_like(logprobs_RV).scatter_(1, order_RV, ordered_RV)
-    return torch.log_softmax(kept_RV, dim=-1)
+def _nucleus(probability_RV: Tensor, top_p: float) -> Tensor:
+    """The likeliest tokens that together reach ``top_p``, their sum scaled to one."""
+    ordered_RV, order_RV = probability_RV.sort(dim=-1, descending=True)
+    before_RV = ordered_RV.cumsum(dim=-1) - ordered_RV
+    ordered_RV = ordered_RV.masked_fill(before_RV >= top_p, 0.0)
+    kept_RV = torch.empty_like(probability_RV).scatter_(1, order_RV, ordered_RV)
+    return kept_RV / kept_RV.sum(dim=-1, keepdim=True)
 
 
 def _uniform(key_R: Tensor, position_R: Tensor) -> Tensor:
@@ -278,24 +256,10 @@ def _collect(rows: _Rows, done: list[list[Completion]]) -> None:
         )
 
 
-def _compact(rows: _Rows, caches: list[LayerCache]) -> tuple[_Rows, list[LayerCache]]:
-    kept = (~rows.ended_R).nonzero()[:, 0]
-    smaller = _Rows(**{f.name: getattr(rows, f.name)[kept] for f in fields(_Rows)})
-    return smaller, [LayerCache(c.keys[kept], c.values[kept]) for c in caches]
+def _kept(rows: _Rows, kept: Tensor) -> _Rows:
+    return _Rows(**{field.name: getattr(rows, field.name)[kept] for field in fields(_Rows)})
 
 
-def _join(
-    rows: _Rows | None, caches: list[LayerCache], fresh: _Rows, fresh_caches: list[LayerCache]
-) -> tuple[_Rows, list[LayerCache]]:
-    if rows is None:
-        return fresh, fresh_caches
-    joined = _Rows(
-        **{
-            f.name: torch.cat([getattr(rows, f.name), getattr(fresh, f.name)])
-            for f in fields(_Rows)
-        }
-    )
-    return joined, [
-        LayerCache(torch.cat([a.keys, b.keys]), torch.cat([a.values, b.values]))
-        for a, b in zip(caches, fresh_caches, strict=True)
-    ]
+def _joined(rows: _Rows, fresh: _Rows) -> _Rows:
+    pairs = {f.name: (getattr(rows, f.name), getattr(fresh, f.name)) for f in fields(_Rows)}
+    return _Rows(**{name: torch.cat(pair) for name, pair in pairs.items()})
