@@ -1,8 +1,10 @@
 """Does GRPO improve the SFT model? The laptop recipe over several seeds, mini-gsm8k, greedy.
 
-Each seed pre-trains, fine-tunes, reinforces and evaluates anew on the corpus that one run mined:
+Each seed runs the stages named by --vary anew (by default from pre-training on, on the corpus that
+one run mined) and is evaluated:
 
     python benchmarks/grpo_gain.py runs/laptop --seeds 0 1 2
+    python benchmarks/grpo_gain.py runs/laptop --seeds 0 1 2 --vary grpo
 
 Runs resume; the figures go to RUN/grpo_gain.json, which the report shows, and to
 benchmarks/results/ with the date, the machine and the command.
@@ -25,16 +27,17 @@ from seekmath.stages import STAGES
 _BENCHMARK = "mini-gsm8k"
 
 
-def run_seed(recipe: str, base: Path, seed: int, overrides: list[str]) -> dict[str, float]:
-    """Train and evaluate one seed in a folder of its own, on the base run's mined corpus."""
+def run_seed(
+    recipe: str, base: Path, seed: int, vary: list[str], overrides: list[str]
+) -> dict[str, float]:
+    """Train and evaluate one seed in a folder of its own; what does not vary is the base run's."""
     out = base if seed == 0 else base.parent / f"{base.name}-seed{seed}"
-    stages = ("pretrain", "sft", "reward", "grpo")
-    seeds = [f"{stage}.seed={seed}" for stage in stages]
+    seeds = [f"{stage}.seed={seed}" for stage in vary]
     if seed:
         out.mkdir(parents=True, exist_ok=True)
-        for shared in ("world", "mine", "tokenize"):
-            if not (out / shared).exists():
-                (out / shared).symlink_to((base / shared).resolve())
+        for stage in ("world", "mine", "tokenize", "pretrain", "sft", "reward"):
+            if stage not in vary and not (out / stage).exists():
+                (out / stage).symlink_to((base / stage).resolve())
     loaded = load_recipe(Path(recipe), [*overrides, *(seeds if seed else [])], STAGES)
     with Display() as display:
         run_recipe(loaded, out, display)
@@ -48,14 +51,18 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run directory of the recipe (seed 0)")
     parser.add_argument("--recipe", default="recipes/laptop.yaml")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("overrides", nargs="*", default=[])
+    parser.add_argument("--vary", nargs="+", default=["pretrain", "sft", "reward", "grpo"])
+    parser.add_argument("--overrides", nargs="*", default=[])
     given = parser.parse_args()
-    seeds = [run_seed(given.recipe, given.run, seed, given.overrides) for seed in given.seeds]
+    seeds = [
+        run_seed(given.recipe, given.run, seed, given.vary, given.overrides) for seed in given.seeds
+    ]
     mean, low, high = t_interval([row["after"] - row["before"] for row in seeds])
     found = {
         "benchmark": f"{_BENCHMARK} (generated)",
         "metric": "greedy accuracy, sft before, grpo after",
         "seeds": seeds,
+        "varied": given.vary,
         "mean_gain": mean,
         "low": low,
         "high": high,
