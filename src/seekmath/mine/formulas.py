@@ -29,9 +29,9 @@ _TEX_IMAGE = re.compile(r"\b(?:latex|tex|math|mwe-math-fallback-image-\w+|formul
 _LOOKS_TEX = re.compile(r"\\[A-Za-z]+|[\^_{}=+<>]|^\s*[A-Za-z]\s*$|^-?\d+(?:\.\d+)?$")
 # A formula in the text: escaped brackets, double dollars, or an environment.
 _DELIMITED = re.compile(
-    r"\\\((?P<inline>.+?)\\\)|\\\[(?P<display>.+?)\\\]|\$\$(?P<double>[^$]+?)\$\$"
+    r"\\\((?P<inline>.{1,4000}?)\\\)|\\\[(?P<display>.{1,4000}?)\\\]|\$\$(?P<double>[^$]+?)\$\$"
     r"|(?P<environment>\\begin\{(?P<name>equation|align|gather|multline|eqnarray|alignat)(?P<star>\*?)\}"
-    r".+?\\end\{(?P=name)(?P=star)\})",
+    r".{1,4000}?\\end\{(?P=name)(?P=star)\})",
     re.DOTALL,
 )
 _SINGLE = re.compile(r"(?<![\\$\d])\$(?=[^\s$])([^$\n]{1,400}?)(?<![\s\\])\$(?![\d$])")
