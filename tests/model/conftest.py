@@ -1,7 +1,8 @@
 """A fixture over every family."""
 
 import pytest
-from families import FAMILIES, make_folder
+
+from tests.model.families import FAMILIES, make_folder
 
 
 @pytest.fixture(params=list(FAMILIES))

@@ -3,10 +3,10 @@ import json
 import pytest
 import torch
 import transformers
-from families import make_folder
 
 from seekmath.core.files import BadInput
 from seekmath.model.folder import load_model, save_model
+from tests.model.families import make_folder
 
 
 def test_logits_equal_those_of_transformers_both_ways(family_folder, tmp_path):

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from families import make_folder
 
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model
 from seekmath.model.logprobs import completion_logprobs
 from seekmath.model.sampler import sample
 from seekmath.model.sizes import sized
+from tests.model.families import make_folder
 
 PROMPTS = [[5, 9, 3], [7], [4, 4, 8, 1, 2, 30, 31], [11, 12]]
 
@@ -99,7 +99,34 @@ def test_draws_follow_the_distribution(model):
     assert {c.token_ids[0] for c in nucleus} == set(allowed)
 
 
-def test_a_prompt_that_fills_the_context_is_refused(model):
+def test_prompt_and_completion_stay_inside_the_context(model):
     with pytest.raises(ValueError, match="1 to 63 tokens; the longest has 64"):
         draw(model, [[5] * 64])
-    assert draw(model, [[5] * 60], n=1, stop_ids=set())[0][0].stop_reason == "length"
+    groups = draw(model, [[5] * 60, [5] * 63, [5] * 44], n=9, stop_ids=set())
+    lengths = [{len(c.token_ids) for c in group} for group in groups]
+    assert lengths == [{4}, {1}, {20}]
+    assert {c.stop_reason for group in groups for c in group} == {"length"}
+
+
+def test_rows_that_join_late_do_not_see_the_slots_before_them(model):
+    prompts = [[3 + n, 5, 7 + n][: 1 + n % 3] for n in range(12)]
+    many = draw(model, prompts, n=2, max_rows=6)
+    for number, prompt in enumerate(prompts):
+        alone = draw(model, [prompt], n=2, prompt_keys=[number])[0]
+        assert [c.token_ids for c in many[number]] == [c.token_ids for c in alone]
+        for one, other in zip(many[number], alone, strict=True):
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+
+
+@pytest.mark.parametrize("family", ["qwen2", "qwen3", "mistral"])
+def test_every_family_samples_what_a_full_forward_says(family, tmp_path):
+    make_folder(family, tmp_path)
+    model = load_model(tmp_path)
+    groups = draw(model, n=4, max_rows=8, top_p=1.0)
+    for prompt, group in zip(PROMPTS, groups, strict=True):
+        with torch.no_grad():
+            logprobs, _ = completion_logprobs(model, [prompt] * 4, [c.token_ids for c in group])
+        for row, completion in zip(logprobs.tolist(), group, strict=True):
+            assert completion.logprobs == pytest.approx(
+                row[: len(completion.logprobs)], abs=1e-4, rel=1e-4
+            )

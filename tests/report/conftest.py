@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from run_files import make_run
+
+from tests.report.run_files import make_run
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 import math
 
-from run_files import append_text
-
 from seekmath.report.figures import (
     accuracy_chart,
     grpo_charts,
@@ -13,6 +11,7 @@ from seekmath.report.figures import (
 )
 from seekmath.report.runs import open_run
 from seekmath.report.tables import accuracies
+from tests.report.run_files import append_text
 
 
 def stage_of(run_dir, type_name):

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_files import HOSTILE, STAGES, make_run, manifest
 
 from seekmath.core.files import BadInput, write_json
 from seekmath.report.page import write_report
+from tests.report.run_files import HOSTILE, STAGES, make_run, manifest
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 

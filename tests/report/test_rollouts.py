@@ -1,10 +1,10 @@
 import pytest
-from run_files import make_run
 
 from seekmath.core.files import write_parquet
 from seekmath.core.records import SAMPLE
 from seekmath.report.rollouts import MOST_CHARACTERS, cut_text, read_rollouts, visible
 from seekmath.report.runs import open_run
+from tests.report.run_files import make_run
 
 
 def kept_of(run_dir):

@@ -1,8 +1,7 @@
 from pathlib import Path
 
-from run_files import STAGES, append_text, manifest
-
 from seekmath.report.runs import open_run
+from tests.report.run_files import STAGES, append_text, manifest
 
 
 def test_stages_come_in_the_recipes_order_with_their_types(run_dir) -> None:

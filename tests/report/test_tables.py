@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from run_files import manifest
 
 from seekmath.core.files import BadInput, write_json
 from seekmath.report.runs import open_run
 from seekmath.report.tables import accuracies, by_benchmark, final_table, ks, rich_table
+from tests.report.run_files import manifest
 
 
 def printed(run_dir: Path, width: int = 80) -> str:

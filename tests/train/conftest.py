@@ -5,7 +5,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from short_runs import SHORT
 
 from seekmath.core.files import write_jsonl
 from seekmath.core.job import Job
@@ -14,6 +13,7 @@ from seekmath.corpus.shards import tokenize
 from seekmath.train.pretrain import pretrain
 from seekmath.train.settings import PretrainSettings
 from seekmath.world.problems import draw, record
+from tests.train.short_runs import SHORT
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import time
 
 import pytest
 import torch
-from short_runs import SHORT
 
 from seekmath.core.job import Job
 from seekmath.corpus.packing import pack_examples, stack
@@ -17,6 +16,7 @@ from seekmath.train.language import next_token_loss
 from seekmath.train.loop import Pace, train
 from seekmath.train.pretrain import pretrain
 from seekmath.train.settings import OptimizerSettings, PretrainSettings
+from tests.train.short_runs import SHORT
 
 SETTINGS = OptimizerSettings(peak_lr=0.05, schedule="cosine", warmup_steps=2, checkpoint_every=3)
 PACE = Pace(steps=17, log_every=2, measure_every=5)

@@ -4,7 +4,6 @@ import math
 import pytest
 import torch
 import transformers
-from short_runs import SHORT
 
 from seekmath.core.files import BadInput
 from seekmath.core.job import Job
@@ -14,6 +13,7 @@ from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model
 from seekmath.train.pretrain import pretrain
 from seekmath.train.settings import PretrainSettings
+from tests.train.short_runs import SHORT
 
 
 def run(tokens, out, **changes):

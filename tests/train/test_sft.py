@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from short_runs import SHORT
 
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.core.job import Job
@@ -10,6 +9,7 @@ from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model
 from seekmath.train.settings import SftSettings
 from seekmath.train.sft import Batches, examples_of, sft
+from tests.train.short_runs import SHORT
 
 
 def settings(base, problems, **changes):

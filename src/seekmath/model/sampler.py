@@ -202,11 +202,11 @@ def _draw(plan: _Plan, rows: _Rows, logits_RV: Tensor) -> None:
     _note(rows.token_RN, place_R1, token_R, going_R)
     _note(rows.logprob_RN, place_R1, logprob_R, going_R)
     rows.count_R += going_R
-    # Its position stays inside the context.
     rows.length_R += going_R
     rows.last_R = token_R
     rows.stopped_R |= going_R & torch.isin(token_R, plan.stops)
-    full_R = (rows.count_R >= plan.new_tokens) | (rows.length_R >= plan.context)
+    # One more than was fed: prompt and completion together fill the context and no more.
+    full_R = (rows.count_R >= plan.new_tokens) | (rows.length_R + 1 >= plan.context)
     rows.ended_R |= rows.stopped_R | full_R
 
 
