@@ -2,6 +2,8 @@
 
 import html
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -43,6 +45,10 @@ class Web:
     hosts: list[Host]
     quotable: list[dict[str, Any]]  # benchmark problems that contaminated pages quote
 
+    @cached_property
+    def _weights(self) -> list[float]:
+        return list(accumulate(host.weight for host in self.hosts))
+
     def page(self, number: int) -> Page:
         """Page ``number``; a mirror repeats an earlier page under another address."""
         random = python_random(self.seed, "page", number)
@@ -54,7 +60,7 @@ class Web:
 
     def _original(self, number: int) -> Page:
         random = python_random(self.seed, "original", number)
-        host = random.choices(self.hosts, [host.weight for host in self.hosts])[0]
+        host = random.choices(self.hosts, cum_weights=self._weights)[0]
         is_math = random.random() < host.math_share
         zh = host.language == "zh"
         contaminates = ""

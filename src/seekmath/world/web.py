@@ -5,7 +5,9 @@ same bytes and a killed run goes on at the next file.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +52,31 @@ def make_world(settings: WorldSettings, job: Job) -> dict[str, Any]:
         numbers = range(start, min(settings.pages, start + settings.pages_per_file))
         _write_file(web, numbers, job.out, number)
         job.progress(numbers.stop, settings.pages, "pages")
-    truth = _join_truth(job.out)
-    seeds = truth.filter(truth["seed"])["url"].to_pylist()
-    with whole_file(job.out / "seeds.txt") as file:
-        file.writelines(f"{url}\n" for url in seeds)
+    counts = _join_truth(job.out)
     return {
         "pages": settings.pages,
-        "math_pages": sum(truth["math"].to_pylist()),
-        "seeds": len(seeds),
-        "contaminated_pages": sum(bool(item) for item in truth["contaminates"].to_pylist()),
+        **counts,
         "training_problems": problems,
         "benchmarks": {name: len(rows) for name, rows in benchmarks.items()},
     }
 
 
-def _join_truth(out: Path) -> pa.Table:
-    """One ``truth.parquet`` of the parts that were written beside the WARC files."""
-    table = read_parquet(out / "truth")
-    with whole_file(out / "truth.parquet", "wb") as file:
-        pq.write_table(table, file, compression="zstd")
-    return table
+def _join_truth(out: Path) -> dict[str, int]:
+    """``truth.parquet`` and ``seeds.txt`` of the parts beside the WARC files, one at a time."""
+    counts: Counter[str] = Counter(math_pages=0, seeds=0, contaminated_pages=0)
+    with ExitStack() as stack:
+        file = stack.enter_context(whole_file(out / "truth.parquet", "wb"))
+        seeds = stack.enter_context(whole_file(out / "seeds.txt"))
+        writer = stack.enter_context(pq.ParquetWriter(file, TRUTH, compression="zstd"))
+        for part in sorted((out / "truth").glob("*.parquet")):
+            table = read_parquet(part)
+            writer.write_table(table)
+            urls = table.filter(table["seed"])["url"].to_pylist()
+            seeds.writelines(f"{url}\n" for url in urls)
+            counts["seeds"] += len(urls)
+            counts["math_pages"] += sum(table["math"].to_pylist())
+            counts["contaminated_pages"] += sum(map(bool, table["contaminates"].to_pylist()))
+    return dict(counts)
 
 
 def _write_benchmarks(settings: WorldSettings, job: Job) -> dict[str, list[dict[str, Any]]]:
