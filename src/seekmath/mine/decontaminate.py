@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 
 from seekmath.core.files import BadInput, read_jsonl, read_parquet, whole_folder, write_json
 from seekmath.core.job import Job
+from seekmath.core.words import GRAM, SHORTEST, gram_length, plain_words
 from seekmath.mine.dedup import gram_hashes
 from seekmath.mine.settings import DecontaminateSettings
-from seekmath.mine.words import plain_words
 
-GRAM = 10
-SHORTEST = 3
 FIELDS = ("question", "problem", "answer", "solution")
 _EXAMPLES = 5
 
@@ -42,14 +40,7 @@ class BenchmarkText:
     @property
     def gram(self) -> int:
         """Length of the grams it is matched by; 0 where it is too short to be used."""
-        count = len(self.words)
-        if count >= GRAM:
-            return GRAM
-        # "3 5 7" or "x y z" stand on any page; such a bare formula is an answer, not a text.
-        spoken = any(
-            (len(word) > 1 and not word.isdigit()) or word > "\u3000" for word in self.words
-        )
-        return count if count >= SHORTEST and spoken else 0
+        return gram_length(self.words)
 
 
 @dataclass(frozen=True)
