@@ -9,19 +9,15 @@ the shards nor on their number.
 # P permutations, S shingles, B bands, R rows (P = B * R), N pages
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.core.seeds import rng
-from seekmath.mine.words import words
+from seekmath.mine.minhash import EMPTY
 
 Array = NDArray[np.generic]
 
-#: What an empty set of shingles has in place of minima; such pages are never near-duplicates.
-EMPTY = np.uint32(0xFFFFFFFF)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -50,35 +46,6 @@ def gram_hashes(units: Sequence[str], n: int) -> NDArray[np.uint64]:
         total ^= total >> np.uint64(29)
         total += single[shift : shift + count]
     return total
-
-
-def shingles(text: str, n: int = 5) -> NDArray[np.uint64]:
-    """The set of ``n``-grams of words (characters for Chinese) as sorted unique 64-bit hashes.
-
-    A text shorter than ``n`` words has none.
-    """
-    return np.unique(gram_hashes(words(text), n))
-
-
-@lru_cache(maxsize=4)
-def _permutations(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    draw = rng(0, "minhash", count)
-    factors = draw.integers(0, 2**63, count, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    return factors[:, None], draw.integers(0, 2**63, count, dtype=np.uint64)[:, None]
-
-
-def signature(hashes_S: NDArray[np.uint64], permutations: int = 112) -> NDArray[np.uint32]:
-    """MinHash signature: for each of P permutations the least of the permuted shingles; shape (P,).
-
-    A permutation is multiply-shift hashing (Dietzfelbinger 1997), the top 32 bits of a * x + b.
-    """
-    lowest = np.full(permutations, EMPTY, np.uint32)
-    factors_P1, shifts_P1 = _permutations(permutations)
-    for start in range(0, len(hashes_S), 4096):
-        chunk = hashes_S[None, start : start + 4096]
-        mixed_PS = (chunk * factors_P1 + shifts_P1) >> np.uint64(32)
-        np.minimum(lowest, mixed_PS.min(axis=1).astype(np.uint32), out=lowest)
-    return lowest
 
 
 def keep_one(keys: Iterable[str]) -> list[int]:

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from seekmath.core.files import BadInput, whole_file
 from seekmath.core.records import PAGE
 from seekmath.mine.crawl import Damage, RawPage, read_pages
-from seekmath.mine.dedup import shingles, signature
 from seekmath.mine.engine import Beat, Task, run_shards
 from seekmath.mine.extract import extract_page
+from seekmath.mine.minhash import signatures
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.words import count_words, scored_words
 
@@ -115,7 +115,7 @@ def page_row(page: RawPage, plan: PageSettings) -> dict[str, Any]:
         tokens = count_words(found["text"])
         if tokens < plan.least_words:
             return dropped_row(page, "short")
-        minima = signature(shingles(found["text"], plan.shingle), plan.permutations)
+        minima = signatures([found["text"]], plan.shingle, plan.permutations)[0]
         return {
             **found,
             "tokens": tokens,

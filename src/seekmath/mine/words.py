@@ -1,4 +1,4 @@
-"""What counts as a word: the one tokenisation behind counting, de-duplication and decontamination.
+"""What counts as a word: the one tokenisation behind counting, scoring and de-duplication.
 
 A word is a run of letters and digits; a Chinese, Japanese or Korean character is a word of its
 own, so the same n-grams serve languages written with and without spaces.
@@ -9,15 +9,16 @@ import unicodedata
 
 from seekmath.core.words import CJK
 
+_CJK = re.compile(f"[{CJK}]")
 _WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+")
 # Of the signs only those that formulas are made of: commas and brackets stand on every page and,
 # as the largest part of the mean that fastText takes, make its training swing.
 _SCORED = re.compile(rf"\\[a-z]+|[{CJK}]|[^\W\d_{CJK}]+|\d+(?:[.,]\d+)*|[$^_=+]")
 
 
-def words(text: str) -> list[str]:
-    """The words of ``text``, compatibility forms unified (full-width digits) and lower-cased."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+def is_cjk(char: str) -> bool:
+    """Whether the character is a word of its own."""
+    return bool(_CJK.match(char))
 
 
 def count_words(text: str) -> int:
