@@ -1,1 +1,1 @@
-"""Floor 1: deterministic judges of answers. Nothing that a model wrote is ever executed."""
+"""Floor 1: deterministic judges of answers. What a model wrote is executed in the sandbox only."""
