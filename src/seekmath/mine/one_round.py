@@ -123,6 +123,9 @@ def training_pages(
         positive |= one.joined
     if before:
         seedlike |= positive | before[-1].collected
+    if seedlike.all():
+        # A round that collected everything tells nothing about what to keep out.
+        seedlike = positive
     number = len(before) + 1
     positives = _draw(np.flatnonzero(positive), settings.seed_limit, seed, "positives", number)
     most = math.ceil(len(positives) * settings.negatives_per_seed)
