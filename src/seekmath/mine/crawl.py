@@ -1,49 +1,50 @@
-"""WARC files, record by record: damage costs the records it hits, never the rest of the file.
+"""Pages out of a crawl's files: WARC (HTML responses) and WET (their text).
 
-Each record of a crawl's WARC file is a gzip member of its own. A member that cannot be inflated
-or parsed is counted and the reader goes on at the next member's head.
+Damage costs the records it hits, never the rest of the file; ``Damage`` tells what was skipped.
 """
 
-import mmap
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-
-from isal import isal_zlib
+from typing import BinaryIO, NamedTuple
 
 from seekmath.core.files import BadInput
+from seekmath.mine.damage import Damage, Loss
+from seekmath.mine.http_body import MOST_BODY, decoded, unchunked
+from seekmath.mine.warc import Record, read_records
+from seekmath.mine.warc_head import BLANK_LINE, MEDIA, TARGET, TYPE, field
 
-#: What isal raises on bytes that do not inflate; its stub states an instance.
-_BROKEN: type[Exception] = isal_zlib.error  # type: ignore[assignment]
-_GZIP_HEAD = b"\x1f\x8b\x08"
-_WARC_HEAD = b"WARC/1."
-# Far above any page: a bomb ends here.
-_MOST_MEMBER_BYTES = 64 << 20
-_MOST_BODY_BYTES = 16 << 20
-_CHUNK = 1 << 16
+__all__ = ["Damage", "Loss", "RawPage", "read_pages"]
+
+_STATUS_200 = re.compile(rb"HTTP/[\d.]+ 200\b")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)")
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-@dataclass(frozen=True)
-class RawPage:
-    """One HTML response: where it stood, and its body as sent, decoded from its transfer form."""
+class PageText(NamedTuple):
+    """The text of a page that was extracted before."""
+
+    title: str
+    text: str
+    formulas: int
+
+
+class RawPage(NamedTuple):
+    """One page: where it stood, and its body as sent, decoded from its transfer form.
+
+    ``source`` is ``file:offset:length`` of its record (``Record.place``). A page that comes as text
+    (WET, Parquet of an earlier run) has ``text`` and an empty body.
+    """
 
     url: str
-    source: str  # file:offset:length
+    source: str
     body: bytes
     charset: str | None  # as the HTTP header states it
-
-
-@dataclass
-class Damage:
-    """What a reader skipped, by reason."""
-
-    skipped: Counter[str] = field(default_factory=Counter)
+    text: PageText | None = None
 
 
 def read_pages(path: str | Path, damage: Damage | None = None) -> Iterator[RawPage]:
-    """Yield the HTML responses of a WARC file, gzipped or plain.
+    """Yield the pages of a WARC or WET file, gzipped by record, gzipped whole, or plain.
 
     Args:
         path: a local file.
@@ -52,131 +53,77 @@ def read_pages(path: str | Path, damage: Damage | None = None) -> Iterator[RawPa
     Raises:
         BadInput: the file is absent.
     """
-    damage = damage or Damage()
+    damage = damage if damage is not None else Damage()
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: no such WARC file")
-    if path.stat().st_size == 0:
-        return
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        members = _members(raw, damage) if raw[:2] == _GZIP_HEAD[:2] else [(0, len(raw), raw[:])]
-        for offset, length, content in members:
-            for record in _records(content, damage):
-                page = _page(record, f"{path.name}:{offset}:{length}", damage)
-                if page is not None:
-                    yield page
+    with open(path, "rb", buffering=0) as file:
+        _check_form(str(path), file)
+        name = path.name
+        for record in read_records(file, damage):
+            page = page_of(record, name, damage)
+            if page is not None:
+                yield page
 
 
-def _members(raw: mmap.mmap, damage: Damage) -> Iterator[tuple[int, int, bytes]]:
-    """(offset, length, content) of each gzip member that inflates."""
-    offset = 0
-    while 0 <= offset < len(raw):
-        content, end = _inflate(raw, offset)
-        if content is None:
-            damage.skipped["damaged gzip member"] += 1
-            offset = raw.find(_GZIP_HEAD, offset + 1)
-            continue
-        yield offset, end - offset, content
-        if raw[end : end + 3] != _GZIP_HEAD and end < len(raw):
-            damage.skipped["bytes between members"] += 1
-            end = raw.find(_GZIP_HEAD, end)
-        offset = end
+def _check_form(name: str, file: BinaryIO) -> None:
+    if file.read(4) == _ZSTD:
+        raise BadInput(f"{name}: is compressed with zstd; unpack it first: zstd -d {name}")
+    file.seek(0)
 
 
-def _inflate(raw: mmap.mmap, offset: int) -> tuple[bytes | None, int]:
-    inflater = isal_zlib.decompressobj(wbits=31)
-    parts: list[bytes] = []
-    size, place = 0, offset
-    try:
-        while not inflater.eof:
-            chunk = inflater.unconsumed_tail or raw[place : place + _CHUNK]
-            if not chunk:
-                return None, place
-            if not inflater.unconsumed_tail:
-                place += len(chunk)
-            parts.append(inflater.decompress(chunk, _MOST_MEMBER_BYTES - size + 1))
-            size += len(parts[-1])
-            if size > _MOST_MEMBER_BYTES:
-                return None, place
-    except _BROKEN:
-        return None, place
-    return b"".join(parts), place - len(inflater.unused_data)
+def page_of(record: Record, name: str, damage: Damage) -> RawPage | None:
+    """The page in a record of the file ``name``, or None with the reason told to ``damage``."""
+    kind = record.field(TYPE).lower()
+    if kind == "response":
+        return _response(record, name, damage)
+    if kind == "conversion":
+        text = record.block().decode("utf-8", "replace").replace("\r\n", "\n")
+        source = f"{name}:{record.place()}"
+        return RawPage(_url(record), source, b"", None, PageText("", text, 0))
+    if not kind:
+        damage.lose("record without type", record.offset, record.length, _url(record))
+    return None
 
 
-def _records(content: bytes, damage: Damage) -> Iterator[tuple[dict[str, str], bytes]]:
-    """(headers, block) of the WARC records in ``content``."""
-    start = content.find(_WARC_HEAD)
-    while start >= 0:
-        end = content.find(b"\r\n\r\n", start)
-        if end < 0:
-            damage.skipped["record without end of header"] += 1
-            return
-        headers = _headers(content[start:end])
-        length = headers.get("content-length", "")
-        if not length.isdigit():
-            damage.skipped["record without length"] += 1
-            start = content.find(_WARC_HEAD, end)
-            continue
-        block = content[end + 4 : end + 4 + int(length)]
-        if len(block) < int(length):
-            damage.skipped["record cut short"] += 1
-        yield headers, block
-        start = content.find(_WARC_HEAD, end + 4 + len(block))
-
-
-def _headers(head: bytes) -> dict[str, str]:
-    lines = head.decode("utf-8", "replace").split("\r\n")[1:]
-    pairs = (line.partition(":") for line in lines)
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-def _page(record: tuple[dict[str, str], bytes], source: str, damage: Damage) -> RawPage | None:
-    headers, block = record
-    if headers.get("warc-type") != "response":
+def _response(record: Record, name: str, damage: Damage) -> RawPage | None:
+    content, start, stop = record.content, record.start, record.stop
+    end = content.find(BLANK_LINE, start, stop)
+    if end < 0:
+        damage.skipped["response without a body"] += 1
         return None
-    head, _, body = block.partition(b"\r\n\r\n")
-    if not re.match(rb"HTTP/[\d.]+ 200\b", head):
+    head = bytes(content[start:end])
+    lowered = head.lower()
+    if not _STATUS_200.match(head):
         damage.skipped["status not 200"] += 1
         return None
-    http = _headers(head)
-    kind = http.get("content-type", "text/html").lower()
-    if "html" not in kind:
+    media = field(lowered, lowered, MEDIA)
+    if media and "html" not in media:
         damage.skipped["not HTML"] += 1
         return None
-    if http.get("transfer-encoding", "").lower() == "chunked":
-        body = _unchunked(body)
-    if http.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate"):
-        body = _decoded(body)
-    if len(body) > _MOST_BODY_BYTES:
-        damage.skipped["page cut at 16 MiB"] += 1
-        body = body[:_MOST_BODY_BYTES]
-    charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", kind)
-    url = headers.get("warc-target-uri", "").strip("<>")
-    return RawPage(url, source, body, charset.group(1) if charset else None)
+    body = bytes(memoryview(content)[end + 4 : stop])
+    if b"-encoding:" in lowered or len(body) > MOST_BODY:
+        plain = _decoded(body, lowered, damage)
+        if plain is None:
+            return None
+        body = plain
+    charset = _CHARSET.search(media) if "charset" in media else None
+    stated = charset.group(1) if charset else None
+    return RawPage(_url(record), f"{name}:{record.place()}", body, stated)
 
 
-def _unchunked(body: bytes) -> bytes:
-    """Undo chunked transfer; a body stored already joined is returned as it is."""
-    parts: list[bytes] = []
-    place = 0
-    while True:
-        end = body.find(b"\r\n", place, place + 20)
-        size = body[place:end].split(b";")[0].strip() if end >= 0 else b""
-        if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", size):
-            return body if not parts else b"".join(parts)
-        length = int(size, 16)
-        if length == 0:
-            return b"".join(parts)
-        parts.append(body[end + 2 : end + 2 + length])
-        place = end + 2 + length + 2
+def _decoded(body: bytes, lowered: bytes, damage: Damage) -> bytes | None:
+    if "chunked" in field(lowered, lowered, b"\ntransfer-encoding:"):
+        body = unchunked(body)
+    encoding = field(lowered, lowered, b"\ncontent-encoding:")
+    plain = decoded(body, encoding)
+    if plain is None:
+        damage.skipped[f"content encoding {encoding[:20]}"] += 1
+    elif len(plain) > MOST_BODY:
+        damage.mended["page cut at 16 MiB"] += 1
+        return plain[:MOST_BODY]
+    return plain
 
 
-def _decoded(body: bytes) -> bytes:
-    """Undo content encoding; crawls often store the body decoded but keep the header."""
-    for wbits in (31, 15, -15):
-        inflater = isal_zlib.decompressobj(wbits=wbits)
-        try:
-            return inflater.decompress(body, _MOST_BODY_BYTES + 1)
-        except _BROKEN:
-            continue
-    return body
+def _url(record: Record) -> str:
+    return record.field(TARGET).strip("<>")
