@@ -15,7 +15,7 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U000200
 GRAM = 10
 SHORTEST = 3
 
-_TAG = re.compile(r"</?[a-z][^<>]{0,200}>")
+_TAG = re.compile(r"</?[a-z][^<>\n]{0,200}>")
 _THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\}|\\,)(?=\d{3}(?!\d))")
 _COMMAND = re.compile(r"\\(?:[a-z]+\*?|.)")
 # Between two single letters: "x y" and "xy" are the same product. Not told by delimiters, since

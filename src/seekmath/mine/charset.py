@@ -27,7 +27,11 @@ def decode(body: bytes, stated: str | None) -> str:
             return body.decode(name, "replace").lstrip("\ufeff")
     meta = _META.search(body[:4096])
     in_page = meta.group(1).decode("ascii", "replace") if meta else None
-    for candidate in (stated, in_page, "utf-8"):
+    candidates = [stated, in_page, "utf-8"]
+    if "cp1252" in map(_codec, candidates):
+        # What servers state unasked, and what any bytes are; UTF-8 is no accident.
+        candidates.insert(0, "utf-8")
+    for candidate in candidates:
         codec = _codec(candidate)
         if codec is None:
             continue

@@ -13,79 +13,48 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from seekmath.core.files import BadInput, read_jsonl, read_parquet, whole_folder, write_json
+from seekmath.core.files import BadInput, read_jsonl, whole_folder, write_json
 from seekmath.core.job import Job
-from seekmath.core.words import GRAM, SHORTEST, gram_length, plain_words
-from seekmath.mine.dedup import gram_hashes
+from seekmath.core.words import GRAM, SHORTEST
+from seekmath.mine.grams import GramIndex
 from seekmath.mine.settings import DecontaminateSettings
 
-FIELDS = ("question", "problem", "answer", "solution")
+#: The fields of a benchmark item that are text to keep out, under the names that benchmarks use.
+#: Not the options of multiple choice: "none of the above" stands on clean pages.
+FIELDS = (
+    *("question", "problem", "input", "passage", "informal_statement"),
+    *("answer", "solution", "informal_proof"),
+)
+# What GSM8K's solutions have between their words, and their copies on the web have not.
+_CALCULATION = re.compile("<<[^<>]*>>")
 _EXAMPLES = 5
+_BATCH = 1000
 
 
 @dataclass(frozen=True)
 class BenchmarkText:
-    """One text to keep out: where it is from and its words."""
+    """One text to keep out, and where it is from."""
 
     benchmark: str
     item: str
     field: str
-    words: tuple[str, ...]
-
-    @property
-    def gram(self) -> int:
-        """Length of the grams it is matched by; 0 where it is too short to be used."""
-        return gram_length(self.words)
-
-
-@dataclass(frozen=True)
-class _Grams:
-    """All grams of one length, by hash: (text, place) of each, sorted by hash."""
-
-    hashes: NDArray[np.uint64]
-    texts: NDArray[np.int32]
-    places: NDArray[np.int32]
+    text: str
 
 
 class BenchmarkIndex:
-    """Finds benchmark grams in pages: hashes first, then the words themselves."""
+    """The texts to keep out and the index of their grams."""
 
     def __init__(self, texts: Sequence[BenchmarkText]) -> None:
         self.texts = list(texts)
-        lengths = sorted({text.gram for text in texts} - {0})
-        self._grams = {length: self._index(length) for length in lengths}
+        self.grams = GramIndex([one.text for one in self.texts])
 
-    def _index(self, length: int) -> _Grams:
-        parts = [
-            (gram_hashes(text.words, length), number)
-            for number, text in enumerate(self.texts)
-            if text.gram == length
-        ]
-        hashes = np.concatenate([part for part, _ in parts])
-        texts = np.concatenate([np.full(len(p), number, np.int32) for p, number in parts])
-        places = np.concatenate([np.arange(len(p), dtype=np.int32) for p, _ in parts])
-        order = np.argsort(hashes, kind="stable")
-        return _Grams(hashes[order], texts[order], places[order])
-
-    def hits(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """Yield (first word, number of words, number of the benchmark text) of every match."""
-        for length, grams in self._grams.items():
-            hashes = gram_hashes(words, length)
-            low = np.searchsorted(grams.hashes, hashes, "left")
-            found = np.flatnonzero(grams.hashes[np.minimum(low, len(grams.hashes) - 1)] == hashes)
-            for start in found.tolist():
-                for at in range(int(low[start]), len(grams.hashes)):
-                    if grams.hashes[at] != hashes[start]:
-                        break
-                    text, place = int(grams.texts[at]), int(grams.places[at])
-                    theirs = self.texts[text].words[place : place + length]
-                    if tuple(words[start : start + length]) == theirs:
-                        yield start, length, text
+    @property
+    def unused(self) -> int:
+        """Texts too short to be used."""
+        return sum(not self.grams.gram_length(number) for number in range(len(self.texts)))
 
 
 @dataclass
@@ -116,7 +85,7 @@ class Report:
         return {
             "rule": f"{GRAM}-gram; {SHORTEST} to {GRAM - 1} grams: whole text; shorter: unused",
             "benchmark_texts": len(texts),
-            "unused_short_texts": sum(1 for text in texts if not text.gram),
+            "unused_short_texts": self.index.unused,
             "pages": self.pages,
             "pages_hit": self.pages_hit,
             "pages_dropped": self.pages_dropped,
@@ -138,15 +107,21 @@ def read_benchmarks(path: Path) -> list[BenchmarkText]:
     for file in files:
         name = file.name.split(".jsonl")[0]
         found = [
-            BenchmarkText(name, str(row.get("id", number)), key, tuple(plain_words(str(row[key]))))
+            BenchmarkText(name, str(row.get("id", number)), key, text)
             for number, row in enumerate(read_jsonl(file))
             for key in FIELDS
             if row.get(key)
+            for text in _versions(str(row[key]))
         ]
         if not found:
             raise BadInput(f"{file}: no line has one of the fields {', '.join(FIELDS)}")
         texts += found
     return texts
+
+
+def _versions(text: str) -> list[str]:
+    bare = _CALCULATION.sub("", text)
+    return [text] if bare == text else [text, bare]
 
 
 def clean(text: str, url: str, granularity: str, report: Report) -> str:
@@ -155,15 +130,12 @@ def clean(text: str, url: str, granularity: str, report: Report) -> str:
     A match that runs over several lines removes each of them.
     """
     report.pages += 1
-    lines = text.split("\n")
-    words_of_lines = [plain_words(line) for line in lines]
-    words = [word for line in words_of_lines for word in line]
-    line_of_word = np.repeat(np.arange(len(lines)), [len(line) for line in words_of_lines])
+    matches, line_of_word = report.index.grams.matches(text)
     bad: set[int] = set()
     found: set[int] = set()
-    for start, length, number in report.index.hits(words):
-        bad.update(line_of_word[start : start + length].tolist())
-        found.add(number)
+    for match in matches:
+        bad.update(line_of_word[match.start : match.start + match.length].tolist())
+        found.update(match.texts)
     if not bad:
         return text
     report.pages_hit += 1
@@ -172,7 +144,7 @@ def clean(text: str, url: str, granularity: str, report: Report) -> str:
         urls = report.urls.setdefault(number, [])
         if len(urls) < _EXAMPLES:
             urls.append(url)
-    kept = [line for at, line in enumerate(lines) if at not in bad]
+    kept = [line for at, line in enumerate(text.split("\n")) if at not in bad]
     rest = "" if granularity == "page" else re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n")
     report.segments_dropped += len(bad)
     report.pages_dropped += not rest
@@ -199,17 +171,29 @@ def decontaminate(settings: DecontaminateSettings, job: Job) -> dict[str, Any]:
     with whole_folder(job.out / "corpus") as folder:
         for number, file in enumerate(files):
             job.progress(number, len(files), "files", file.name)
-            table = read_parquet(file)
-            _check_columns(file, table)
-            rows = list(clean_rows(table.to_pylist(), settings.granularity, report))
-            kept = pa.Table.from_pylist(rows, schema=table.schema)
-            pq.write_table(kept, folder / file.name, compression="zstd")
+            _clean_file(file, folder / file.name, settings.granularity, report)
     write_json(job.out / "contamination.json", report.as_json())
     counts = report.as_json()
     return {key: counts[key] for key in counts if key.startswith(("pages", "segments"))}
 
 
-def _check_columns(file: Path, table: pa.Table) -> None:
+def _clean_file(source: Path, target: Path, granularity: str, report: Report) -> None:
+    """One file, a thousand pages at a time."""
+    try:
+        file = pq.ParquetFile(source)
+    except pa.ArrowInvalid as error:
+        raise BadInput(f"{source}: not readable as Parquet: {error}") from None
+    except FileNotFoundError:
+        raise BadInput(f"{source}: no such file") from None
+    schema = file.schema_arrow
+    _check_columns(source, schema)
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in file.iter_batches(_BATCH):
+            rows = list(clean_rows(batch.to_pylist(), granularity, report))
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _check_columns(file: Path, schema: pa.Schema) -> None:
     for name in ("url", "text"):
-        if name not in table.column_names:
-            raise BadInput(f"{file}: has no column '{name}'; found {', '.join(table.column_names)}")
+        if name not in schema.names:
+            raise BadInput(f"{file}: has no column '{name}'; found {', '.join(schema.names)}")

@@ -8,8 +8,7 @@ the shards nor on their number.
 
 # P permutations, S shingles, B bands, R rows (P = B * R), N pages
 
-from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,33 +18,6 @@ from seekmath.mine.minhash import EMPTY
 Array = NDArray[np.generic]
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-
-
-class WordHashes(dict[str, int]):
-    """64-bit hashes of words, remembered; the same in every process, unlike ``hash``."""
-
-    def __missing__(self, word: str) -> int:
-        value = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")
-        if len(self) < 2_000_000:
-            self[word] = value
-        return value
-
-
-_HASHES = WordHashes()
-
-
-def gram_hashes(units: Sequence[str], n: int) -> NDArray[np.uint64]:
-    """64-bit hashes of the ``n``-grams of ``units`` in order; shape (max(len - n + 1, 0),)."""
-    count = len(units) - n + 1
-    if count < 1:
-        return np.zeros(0, np.uint64)
-    single = np.fromiter((_HASHES[unit] for unit in units), np.uint64, len(units))
-    total = single[:count].copy()
-    for shift in range(1, n):
-        total *= _MIX
-        total ^= total >> np.uint64(29)
-        total += single[shift : shift + count]
-    return total
 
 
 def keep_one(keys: Iterable[str]) -> list[int]:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from seekmath.mine.compiled import kernel
 from seekmath.mine.words import is_cjk
 
-#: Code points: bytes where all are ASCII, else 32 bits each.
-Codes = NDArray[np.uint8] | NDArray[np.uint32]
+Codes = NDArray[np.uint32]
 
 #: Bits of a character's class.
 LETTER, DIGIT, CJK, UNDERSCORE = 1, 2, 4, 8
@@ -25,9 +24,9 @@ _EXPANDS = np.uint32(0x80000000)
 
 
 def fold(text: str) -> Codes:
-    """The code points of the folded text: bytes where it is ASCII, else 32 bits each."""
+    """The code points of the folded text."""
     if text.isascii():
-        return np.frombuffer(text.lower().encode(), np.uint8)
+        return np.frombuffer(text.lower().encode(), np.uint8).astype(np.uint32)
     codes = _code_points(text)
     single, expansions = _fold_table()
     count = _folded_length(codes, single, expansions)

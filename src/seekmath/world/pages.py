@@ -1,6 +1,7 @@
 """Pages of the embedded web: each a pure function of (seed, number), with the truth beside it."""
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -8,6 +9,7 @@ from random import Random
 from typing import Any
 
 from seekmath.core.seeds import python_random
+from seekmath.core.words import GRAM, SHORTEST, gram_length, plain_words
 from seekmath.world.hosts import Host
 from seekmath.world.markup import encode_text, formulas_of
 from seekmath.world.settings import WorldSettings
@@ -48,6 +50,22 @@ class Web:
     @cached_property
     def _weights(self) -> list[float]:
         return list(accumulate(host.weight for host in self.hosts))
+
+    @cached_property
+    def _test_grams(self) -> frozenset[tuple[str, ...]]:
+        """The grams by which the questions of the benchmarks are known (``core.words``)."""
+        questions = [plain_words(problem["question"]) for problem in self.quotable]
+        return frozenset(gram for words in questions for gram in _grams(words, gram_length(words)))
+
+    def _is_quotation(self, question: str) -> bool:
+        """Whether a training problem shares a gram with a test problem, as one in 5,000 does.
+
+        Other numbers in the same sentences: by the n-gram rule the page would hold a test
+        problem, though the truth beside it says that it does not.
+        """
+        words = plain_words(question)
+        lengths = range(SHORTEST, GRAM + 1)
+        return any(gram in self._test_grams for n in lengths for gram in _grams(words, n))
 
     def page(self, number: int) -> Page:
         """Page ``number``; a mirror repeats an earlier page under another address."""
@@ -100,6 +118,8 @@ class Web:
             sections.append((" ".join(facts),))
         for _ in range(random.randint(7, 15)):
             draft = worked(random, self.seed, number, flavour, zh, self.settings.web_slip_rate)
+            while self._is_quotation(draft.question):
+                draft = worked(random, self.seed, number, flavour, zh, self.settings.web_slip_rate)
             sections.append(problem_text(draft, zh))
         contaminates = ""
         if random.random() < self.settings.contamination:
@@ -123,6 +143,12 @@ class Web:
             note = f"<p>Printed copy number {number}.</p></body>".encode()
             page.body = page.body.replace(b"</body>", note)
         return Page(url, page.body, page.content_type, {**page.truth, "seed": False})
+
+
+def _grams(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
+    if not length:
+        return iter(())
+    return zip(*(words[shift:] for shift in range(length)), strict=False)
 
 
 def _other(random: Random, host: Host, zh: bool) -> tuple[str, str, list[tuple[str, ...]]]:
