@@ -14,7 +14,7 @@ from pathlib import Path
 from seekmath.verify.execution import Limits, Program
 from seekmath.verify.sandbox import Sandbox
 
-LIMITS = Limits(cpu_s=1.0, wall_s=8.0, memory_mib=512)
+LIMITS = Limits(cpu_s=1.0, wall_s=8.0, memory_mib=192)
 SECRET = "SECRET-7f3a"
 
 # A program that tries things and names those that it was able to do.
