@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,11 +28,10 @@ HAS_LAYERS = landlock.version() > 0 and seccomp.supported()
 # A new mount namespace in which everybody can reach an interpreter that lies in a private home.
 _OPENED = """
 set -e
-stage=$(mktemp -d)
-mount --rbind "$1" "$stage"
+mount --rbind "$1" /mnt
 mount -t tmpfs -o mode=755 tmpfs "$2"
 mkdir -p "$1"
-mount --rbind "$stage" "$1"
+mount --rbind /mnt "$1"
 shift 2
 exec "$@"
 """
@@ -91,12 +91,19 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+def targets() -> Iterator[dict[str, object]]:
     """Things to attack: files that everybody may read and write, servers, a process."""
-    folder = tmp_path_factory.mktemp("targets")
-    for one in (folder, *folder.parents):
-        if one.owner() == Path.home().owner() and one.is_relative_to(folder.parents[1]):
-            one.chmod(0o777)
+    # Not below pytest's own folder: other sessions close that to ordinary users.
+    with tempfile.TemporaryDirectory(prefix="seekmath-targets-") as name:
+        Path(name).chmod(0o777)
+        with _attacked(Path(name) / "open") as open_ones:
+            yield open_ones
+
+
+@contextlib.contextmanager
+def _attacked(folder: Path) -> Iterator[dict[str, object]]:
+    folder.mkdir()
+    folder.chmod(0o777)
     (folder / "secret.txt").write_text(SECRET)
     (folder / "victim.txt").write_text("whole")
     (folder / "link").symlink_to(folder / "secret.txt")
