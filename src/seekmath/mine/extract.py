@@ -20,15 +20,12 @@ _MOST_BYTES = 16 << 20
 _MOST_CHARACTERS = 4 << 20
 _TIMEOUT_S = 30
 _CJK = re.compile(r"[\u4e00-\u9fff]")
-_ENGLISH = re.compile(r"\b(?:the|of|and|to|in|is|for|that|with|are|be|this|as|on|by|an?)\b", re.I)
-_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_ENGLISH = frozenset("the of and to in is for that with are be this as on by a an".split())
 
 
 def extract_page(page: RawPage) -> dict[str, Any]:
     """The page record (``core.records.PAGE``) of a crawled page."""
     title, text, formulas = main_text(decode(page.body, page.charset)[:_MOST_CHARACTERS])
-    # Lone surrogates cannot be written as UTF-8.
-    title, text = (s.encode("utf-8", "replace").decode() for s in (title, text))
     return {
         "url": page.url,
         "host": host_of(page.url),
@@ -45,11 +42,12 @@ def extract_page(page: RawPage) -> dict[str, Any]:
 def language_of(text: str) -> str:
     """ "zh", "en" or "other", from the script and the commonest English words."""
     sample = text[:4000]
-    characters = len(_CJK.findall(sample))
-    words = len(_LETTERS.findall(_CJK.sub(" ", sample)))
+    tokens = sample.lower().split()
+    words = sum(map(str.isalpha, tokens))
+    characters = 0 if sample.isascii() else len(_CJK.findall(sample))
     if characters > 0.3 * (characters + words):
         return "zh"
-    return "en" if len(_ENGLISH.findall(sample)) >= 0.06 * max(1, words) else "other"
+    return "en" if sum(map(_ENGLISH.__contains__, tokens)) >= 0.06 * max(1, words) else "other"
 
 
 def extract_inputs(inputs: list[str]) -> Iterator[dict[str, Any]]:

@@ -1,194 +1,304 @@
-r"""Formulas of a page as LaTeX, whatever form they have on the web; each exactly once.
+r"""Elements of a page that hold a formula, whatever form it has on the web; each exactly once.
 
-Before the text is read, every element that carries a formula is replaced by its LaTeX between two
-private characters; delimiters found in the text become the same. At the end they are ``$…$`` and
-``$$…$$``.
+MathJax 2 to 4 (scripts, rendered output, assistive MathML), KaTeX, MathML, images with LaTeX in
+``alt`` or URL, Wikipedia, Sphinx and Pandoc classes, LaTeX in attributes.
 """
 
 import html
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+import numpy as np
+from numpy.typing import NDArray
 
-from seekmath.mine.mathml import mathml_to_latex
+from seekmath.mine import html_kernels as k
+from seekmath.mine.asciimath import asciimath_to_latex
+from seekmath.mine.html_names import TAGS
+from seekmath.mine.marks import mark, undelimited
+from seekmath.mine.mathml import latex_of_math, latex_of_rendered, markup_to_latex
+from seekmath.mine.tex_text import TextStyle
 
-# Private-use characters: no page's text may hold them (they are removed from it first).
-INLINE, DISPLAY, END = "\ue000", "\ue001", "\ue002"
-_MARKS = re.compile(f"[{INLINE}{DISPLAY}{END}]")
-_RENDERED = (
-    ".MathJax_Preview, .MathJax, .MathJax_Display, .MathJax_SVG, .MathJax_SVG_Display,"
-    " .MathJax_CHTML, .MJX_Assistive_MathML, .mjx-chtml"
-)
+if TYPE_CHECKING:
+    from seekmath.mine.html import Tokens
+
+#: LaTeX ("" to leave the element out, None to read it as text) and whether it is displayed.
+Found = tuple[str | None, bool]
+
 _TEX_URL = re.compile(
-    r"latex\.php|latex\.codecogs\.com|/cgi-bin/mathtex|/cgi-bin/mimetex|chart\?cht=tx|/math/render/"
-    r"|/media/math/",
+    r"latex\.php|latex\.codecogs\.com|mathtex|mimetex|chart\?(?:.*&)?cht=tx|/math/render/|/media/math/"
+    r"|/teximg|/latexrender|/filter/tex/|/eqn?\.latex|/(?:gif|svg|png)\.(?:image|latex)\?|[?&](?:latex|tex)=",
     re.IGNORECASE,
 )
-_TEX_IMAGE = re.compile(r"\b(?:latex|tex|math|mwe-math-fallback-image-\w+|formulaScaled?)\b", re.I)
+_TEX_CLASS = re.compile(
+    r"(?:^|[\s\"'=_-])(?:latex|tex|math|mwe-math-fallback-image-\w+|formula(?:Scaled)?|texrender|ee_img)"
+    r"(?=$|[\s\"'_-])",
+    re.I,
+)
 _LOOKS_TEX = re.compile(r"\\[A-Za-z]+|[\^_{}=+<>]|^\s*[A-Za-z]\s*$|^-?\d+(?:\.\d+)?$")
-# A formula in the text: escaped brackets, double dollars, or an environment.
-_DELIMITED = re.compile(
-    r"\\\((?P<inline>.{1,4000}?)\\\)|\\\[(?P<display>.{1,4000}?)\\\]|\$\$(?P<double>[^$]+?)\$\$"
-    r"|(?P<environment>\\begin\{(?P<name>equation|align|gather|multline|eqnarray|alignat)(?P<star>\*?)\}"
-    r".{1,4000}?\\end\{(?P=name)(?P=star)\})",
+_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+_ANNOTATION = re.compile(
+    rb"<annotation\b[^>]{0,200}?encoding\s*=\s*[\"']?[\w/+-]*(?:tex|TeX|TEX)[^>]{0,100}>(.*?)</annotation",
     re.DOTALL,
 )
-_SINGLE = re.compile(r"(?<![\\$\d])\$(?=[^\s$])([^$\n]{1,400}?)(?<![\s\\])\$(?![\d$])")
-_MONEY = re.compile(r"^\d[\d.,]*\s*(?:[A-Za-z]{2,}|$)|\b(?:and|or|to|per|each|for)\b")
-_SPACE = re.compile(r"\s+")
+_ELEMENT = re.compile(rb"<[^>]*>")
+_NUMBERS = re.compile(rb"<span[^>]{0,100}class=[\"']?eqno.*?</span>(?:\s*</span>)?", re.DOTALL)
+_RICHER = re.compile(rb"<(?:math|img|mjx|script|svg|table)\b|class=[\"']?(?:katex|MathJax)", re.I)
+_SENTENCE = re.compile(r"(?:(?<![\\A-Za-z])[A-Za-z]{2,}[,.]?\s+){4}")
+_DATA_NAMES = (
+    "data-latex", "data-tex", "data-formula", "data-equation", "data-expr", "data-katex",
+    "data-original-tex", "data-math", "alttext",
+)  # fmt: skip
+_DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\begin{", "}"))
 
 
-def mark(latex: str, display: bool = False) -> str:
-    """A formula between the private marks, or nothing for nothing."""
-    latex = _SPACE.sub(" ", _MARKS.sub("", latex)).strip()
-    latex = _undelimited(latex)
-    return f"{DISPLAY if display else INLINE}{latex}{END}" if latex else ""
+@dataclass(frozen=True)
+class Formulas:
+    """The formulas of a page, as ``write_blocks`` takes them."""
+
+    of_token: NDArray[np.int32]
+    latex: NDArray[np.uint8]
+    spans: NDArray[np.int32]
 
 
-def _undelimited(latex: str) -> str:
-    for opening, closing in (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")):
-        long_enough = len(latex) > len(opening) + len(closing)
-        if long_enough and latex.startswith(opening) and latex.endswith(closing):
-            latex = latex[len(opening) : -len(closing)].strip()
-    return (
-        latex.removeprefix("{\\displaystyle ").removesuffix("}")
-        if latex.startswith("{\\displaystyle ")
-        else latex
-    )
+def no_formulas(count: int) -> Formulas:
+    """For a page whose elements hold none."""
+    return Formulas(np.zeros(count + 1, np.int32), np.zeros(1, np.uint8), np.zeros((1, 2), np.int32))
 
 
-def mark_elements(tree: LexborHTMLParser) -> None:
-    """Replace every element that carries a formula by its marked LaTeX."""
-    _mathjax_scripts(tree)
-    for node in tree.css("mjx-container"):
-        _replace(node, _of_container(node), _is_display(node))
-    for node in tree.css(".katex-display"):
-        _replace(node, _annotation(node), display=True)
-    for node in tree.css(".katex"):
-        _replace(node, _annotation(node), display=False)
-    for node in tree.css(".mwe-math-element"):
-        _replace(node, _of_math_or_image(node), _is_display(node.css_first("math") or node))
-    for node in tree.css("math"):
-        _replace(node, _of_math(node), _is_display(node))
-    for node in tree.css("img"):
-        latex = _of_image(node)
-        if latex:
-            _replace(node, latex, display="display" in (node.attributes.get("class") or ""))
-
-
-def _replace(node: LexborNode, latex: str, display: bool) -> None:
-    if node.parent is not None and latex:
-        node.replace_with(f" {mark(latex, display)} " if display else mark(latex))
-
-
-def _mathjax_scripts(tree: LexborHTMLParser) -> None:
-    scripts = tree.css('script[type^="math/"]')
-    if not scripts:
-        return
-    # Rendered twins of the scripts: their TeX is in the script.
-    for node in tree.css(_RENDERED):
-        node.decompose()
-    for node in scripts:
-        kind = node.attributes.get("type") or ""
-        text = html.unescape(node.text() or "").strip()
-        text = text.removeprefix("% <![CDATA[").removesuffix("%]]>").removesuffix("]]>")
-        if kind.startswith("math/mml"):
-            inner = LexborHTMLParser(text).css_first("math")
-            text = _of_math(inner) if inner is not None else ""
-        if kind.startswith("math/asciimath") or not text:
+def find_formulas(page: "Tokens", style: TextStyle) -> Formulas:
+    """The formulas that elements hold, outermost first: what lies inside one is not read again."""
+    of_token = np.zeros(page.count + 1, np.int32)
+    roles = page.flags[: page.count] >> k.ROLE_SHIFT
+    candidates = np.flatnonzero((roles != 0) & (page.kind[: page.count] > 0))
+    scripted = bool((roles[candidates] == k.ROLE_SCRIPT).any())
+    texts: list[bytes] = []
+    spans: list[tuple[int, int]] = []
+    done = size = 0
+    for token, role in zip(candidates.tolist(), roles[candidates].tolist(), strict=True):
+        if token < done:
             continue
-        _replace(node, text, "mode=display" in kind.replace(" ", ""))
+        latex, display = _READERS[role](page, token, scripted)
+        if latex is None:
+            continue
+        done = int(page.close[token])
+        marked = mark(latex, display, style.macros).encode("utf-8", "replace") if latex else b""
+        of_token[token] = -1
+        if marked:
+            text = b" " + marked + b" " if display else marked
+            texts.append(text)
+            spans.append((size, size + len(text)))
+            size += len(text)
+            of_token[token] = len(spans)
+    if not spans:
+        return Formulas(of_token, np.zeros(1, np.uint8), np.zeros((1, 2), np.int32))
+    latex_bytes = np.frombuffer(b"".join(texts), np.uint8)
+    return Formulas(of_token, latex_bytes, np.array(spans, np.int32))
 
 
-def _annotation(node: LexborNode) -> str:
-    for found in node.css("annotation"):
-        if "tex" in (found.attributes.get("encoding") or "").lower():
-            return (found.text() or "").strip()
-    inner = node.css_first("math")
-    return _of_math(inner) if inner is not None else ""
+def _attributes(tag: bytes) -> dict[str, str]:
+    text = tag.decode("utf-8", "replace")
+    return {
+        found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "")
+        for found in _ATTRIBUTE.finditer(text)
+    }
 
 
-def _of_math(node: LexborNode) -> str:
-    for found in node.css("annotation"):
-        if "tex" in (found.attributes.get("encoding") or "").lower():
-            return (found.text() or "").strip()
-    alternative = (node.attributes.get("alttext") or "").strip()
-    return alternative or mathml_to_latex(node)
+def _plain(inner: bytes) -> str:
+    """The text of a piece of HTML, tags dropped."""
+    return html.unescape(_ELEMENT.sub(b"", inner).decode("utf-8", "replace")).strip()
 
 
-def _of_container(node: LexborNode) -> str:
-    for attribute in ("data-latex", "data-tex", "alttext"):
-        if node.attributes.get(attribute):
-            return str(node.attributes[attribute])
-    inner = node.css_first("mjx-assistive-mml math") or node.css_first("math")
-    return _of_math(inner) if inner is not None else ""
-
-
-def _of_math_or_image(node: LexborNode) -> str:
-    inner = node.css_first("math")
-    if inner is not None:
-        return _of_math(inner)
-    image = node.css_first("img")
-    return _of_image(image) if image is not None else ""
-
-
-def _of_image(node: LexborNode) -> str:
-    attributes = node.attributes
-    source, alternative = attributes.get("src") or "", (attributes.get("alt") or "").strip()
-    from_url = bool(_TEX_URL.search(source))
-    if not from_url and not _TEX_IMAGE.search(attributes.get("class") or ""):
+def _annotation(inner: bytes) -> str:
+    if b"annotation" not in inner:
         return ""
-    if alternative and _LOOKS_TEX.search(alternative):
-        return alternative
-    return _of_url(source) if from_url else ""
+    found = _ANNOTATION.search(inner)
+    return _plain(found[1]) if found else ""
+
+
+def _of_math(page: "Tokens", token: int, _: bool) -> Found:
+    tag, inner = page.tag(token), page.inner(token)
+    attributes = _attributes(tag)
+    display = attributes.get("display") in ("block", "true") or attributes.get("mode") == "display"
+    latex = _annotation(inner) or attributes.get("alttext", "").strip()
+    return latex or latex_of_math(tag + inner), display
+
+
+def _of_script(page: "Tokens", token: int, _: bool) -> Found:
+    kind = _attributes(page.tag(token)).get("type", "").replace(" ", "").lower()
+    text = page.inner(token).decode("utf-8", "replace").strip()
+    text = html.unescape(text).removeprefix("% <![CDATA[").removesuffix("%]]>").removesuffix("]]>")
+    if kind.startswith("math/mml"):
+        text = _annotation(page.inner(token)) or latex_of_math(page.inner(token))
+    elif kind.startswith("math/asciimath"):
+        text = asciimath_to_latex(text)
+    elif not kind.startswith("math/tex"):
+        return None, False
+    return text, "mode=display" in kind
+
+
+def _of_container(page: "Tokens", token: int, scripted: bool) -> Found:
+    """Rendered MathJax: its TeX, its assistive MathML, or what its own tags say."""
+    tag, inner = page.tag(token), page.inner(token)
+    if scripted and not tag.startswith(b"<mjx-container"):
+        return "", False
+    attributes = _attributes(tag)
+    display = (
+        attributes.get("display") == "true"
+        or "_Display" in attributes.get("class", "")
+        or b'display="block"' in inner
+        or b"MJXc-display" in inner
+    )
+    for name in _DATA_NAMES:
+        if attributes.get(name):
+            return attributes[name], display
+    annotated = _annotation(inner)
+    if annotated:
+        return annotated, display
+    start = inner.find(b"<math")
+    if start >= 0:
+        return latex_of_math(inner[start:]), display
+    if b"data-mathml" in tag or b"data-mathml" in inner:
+        source = attributes.get("data-mathml", "")
+        if not source:
+            found = re.search(rb"data-mathml\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", inner)
+            source = html.unescape((found[1] or found[2]).decode()) if found else ""
+        if "display=\"block\"" in source:
+            display = True
+        return _annotation(source.encode()) or latex_of_math(source.encode()), display
+    found = re.search(rb"data-latex\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", inner)
+    if found:
+        return html.unescape((found[1] or found[2]).decode("utf-8", "replace")), display
+    return latex_of_rendered(tag + inner) or None, display
+
+
+def _of_katex(page: "Tokens", token: int, _: bool) -> Found:
+    inner = page.inner(token)
+    display = b"katex-display" in page.tag(token) or b'display="block"' in inner
+    annotated = _annotation(inner)
+    if annotated:
+        return annotated, display
+    start = inner.find(b"<math")
+    return (latex_of_math(inner[start:]) if start >= 0 else None), display
+
+
+def _of_wikipedia(page: "Tokens", token: int, scripted: bool) -> Found:
+    inner = page.inner(token)
+    display = b'display="block"' in inner or b"image-display" in inner
+    annotated = _annotation(inner)
+    if annotated:
+        return annotated, display
+    start = inner.find(b"<math")
+    if start >= 0:
+        tag = inner[start : inner.find(b">", start) + 1]
+        return _attributes(tag).get("alttext", "") or latex_of_math(inner[start:]), display
+    start = inner.find(b"<img")
+    if start < 0:
+        return None, display
+    return _image(_attributes(inner[start : inner.find(b">", start) + 1]))[0], display
+
+
+def _of_image(page: "Tokens", token: int, _: bool) -> Found:
+    return _image(_attributes(page.tag(token)))
+
+
+def _image(attributes: dict[str, str]) -> Found:
+    source = attributes.get("src") or attributes.get("data-src") or ""
+    names = attributes.get("class", "")
+    alternative = (attributes.get("alt") or attributes.get("title") or "").strip()
+    display = "display" in names or alternative.startswith(("\\[", "$$", "\\begin{"))
+    from_url = bool(_TEX_URL.search(source))
+    delimited = undelimited(alternative) != alternative or alternative.startswith("\\begin{")
+    known = from_url or bool(_TEX_CLASS.search(names)) or delimited
+    if known and alternative and (delimited or _LOOKS_TEX.search(alternative)):
+        return alternative, display
+    return (_of_url(source) or None if from_url else None), display
 
 
 def _of_url(source: str) -> str:
     query = urlsplit(source).query
-    match = re.search(r"(?:^|&)(?:latex|chl|tex)=([^&]*)", query)
-    text = unquote_plus(match.group(1) if match else query)
-    return re.sub(r"^(?:\\(?:dpi|bg|fg|large|inline)\b(?:\{[^}]*\}|_\w+)?\s*)+", "", text).strip()
+    found = re.search(r"(?:^|&)(?:latex|chl|tex|eq|formula|math|f)=([^&]*)", query)
+    text = unquote_plus((found[1] if found else query).replace("+", "%20"))
+    return re.sub(
+        r"^(?:\\(?:dpi|bg|fg|large|small|inline|fn|huge|LARGE|Large)\b(?:\{[^}]*\}|_\w+)?\s*)+", "", text
+    ).strip()
 
 
-def _is_display(node: LexborNode) -> bool:
-    attributes = node.attributes
-    styled = "display" in attributes and attributes.get("display") in ("true", "block", "")
-    return styled or "block" in (attributes.get("mode") or "")
+def _of_tex(page: "Tokens", token: int, _: bool) -> Found:
+    """A class that says "math": TeX with or without delimiters; prose around formulas stays."""
+    tag = page.tag(token)
+    if page.kind[token] == TAGS["img"]:
+        return _image(_attributes(tag))
+    inner = page.inner(token)
+    if len(inner) > 20_000 or _RICHER.search(inner):
+        return None, False
+    if b"eqno" in inner:
+        inner = _NUMBERS.sub(b"", inner)
+    text = _plain(inner)
+    display = tag[:4].lower() in (b"<div", b"<pre", b"<p>", b"<p ") or b"display" in tag
+    for opening, closing in _DELIMITERS:
+        if text.startswith(opening):
+            if not text.endswith(closing) or (text.count(opening) > 1 and opening != "\\begin{"
+                                              and opening != closing):
+                return None, display
+            return text, display or opening in ("\\[", "$$", "\\begin{")
+    if "\\(" in text or "$" in text or _SENTENCE.search(text):
+        return None, display
+    if b"<su" in inner:
+        text = markup_to_latex(inner)
+    if b"asciimath" in tag:
+        text = asciimath_to_latex(text.strip("`"))
+    known = b"js-" in tag or b"latex" in tag or b"tex" in tag
+    short = len(text) <= 3 or _LOOKS_TEX.search(text) is not None
+    return (text if (short or known) and text else None), display
 
 
-def mark_text(text: str) -> str:
-    """Mark the formulas that stand in plain text between TeX delimiters; prices stay prices."""
-    if "\\" in text or "$$" in text:
-        text = _DELIMITED.sub(_marked_match, text)
-    if text.count("$") >= 2:
-        text = "".join(
-            part if part[:1] in (INLINE, DISPLAY) else _SINGLE.sub(_marked_single, part)
-            for part in re.split(f"([{INLINE}{DISPLAY}][^{END}]*{END})", text)
-        )
-    return text
+def _of_rendered(page: "Tokens", token: int, scripted: bool) -> Found:
+    return ("" if scripted else None), False
 
 
-def _marked_match(match: re.Match[str]) -> str:
-    if match["inline"] is not None:
-        return mark(match["inline"])
-    return mark(match["display"] or match["double"] or match["environment"], display=True)
+def _of_html(page: "Tokens", token: int, _: bool) -> Found:
+    """A formula set in HTML: italics, ``sup``, ``sub`` and Unicode."""
+    inner = page.inner(token)
+    if len(inner) > 4000 or _RICHER.search(inner):
+        return None, False
+    text = markup_to_latex(inner)
+    return (text if text and not _SENTENCE.search(text) else None), page.tag(token)[:4] == b"<div"
 
 
-def _marked_single(match: re.Match[str]) -> str:
-    inner = match.group(1)
-    is_formula = bool(_LOOKS_TEX.search(inner) or len(inner) <= 3) and not _MONEY.search(inner)
-    return mark(inner) if is_formula else match.group()
+def _of_data(page: "Tokens", token: int, _: bool) -> Found:
+    attributes = _attributes(page.tag(token))
+    display = "display" in attributes.get("class", "") + attributes.get("data-display", "")
+    source = attributes.get("data-mathml", "")
+    if source.lstrip().startswith("<"):
+        return _annotation(source.encode()) or latex_of_math(source.encode()), display
+    for name in _DATA_NAMES:
+        latex = attributes.get(name, "")
+        display = display or latex.lstrip().startswith(("\\[", "$$"))
+        if len(latex) < 4000 and _LOOKS_TEX.search(latex) and not latex.lstrip().startswith(("{", "[")):
+            return latex, display
+    return None, False
 
 
-def clean_of_marks(text: str) -> str:
-    """A page's own text without the private characters."""
-    return _MARKS.sub("", text)
+def _of_number(page: "Tokens", token: int, _: bool) -> Found:
+    """The number of an equation is no text."""
+    return ("" if len(page.inner(token)) < 400 else None), False
 
 
-def delimit(text: str) -> tuple[str, int]:
-    """Replace the marks by dollars; the text and the number of formulas in it."""
-    count = text.count(END)
-    text = re.sub(f"{INLINE}([^{END}]*){END}", lambda m: f"${m.group(1)}$", text)
-    text = re.sub(f"{DISPLAY}([^{END}]*){END}", lambda m: f"$${m.group(1)}$$", text)
-    return text, count
+_READERS: dict[int, Callable[["Tokens", int, bool], Found]] = {
+    k.ROLE_MATH: _of_math,
+    k.ROLE_SCRIPT: _of_script,
+    k.ROLE_CONTAINER: _of_container,
+    k.ROLE_KATEX: _of_katex,
+    k.ROLE_KATEX_DISPLAY: _of_katex,
+    k.ROLE_WIKIPEDIA: _of_wikipedia,
+    k.ROLE_IMAGE: _of_image,
+    k.ROLE_TEX: _of_tex,
+    k.ROLE_RENDERED: _of_rendered,
+    k.ROLE_PREVIEW: _of_rendered,
+    k.ROLE_HTML: _of_html,
+    k.ROLE_DATA: _of_data,
+    k.ROLE_NUMBER: _of_number,
+}

@@ -1,229 +1,132 @@
 """Main text of an HTML page: headings, lists, tables and code stay, boilerplate goes.
 
-One walk over the tree without recursion, so that depth costs nothing; each block of text is kept
-or dropped by where it stands and how much of it is links.
+Four passes over the page, each linear in its length: tokens, nesting, formulas, blocks.
 """
 
+import html
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+import numpy as np
 
-from seekmath.mine.formulas import (
-    DISPLAY,
-    END,
-    INLINE,
-    clean_of_marks,
-    delimit,
-    mark_elements,
-    mark_text,
-)
+from seekmath.mine import html_names as names
+from seekmath.mine.formulas import find_formulas, no_formulas
+from seekmath.mine.html_blocks import HAS_TEX, write_blocks
+from seekmath.mine.html_kernels import H1, ROLE_SHIFT, TITLE, Bytes, Ints, tokenize
+from seekmath.mine.html_nest import nest
+from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
+from seekmath.mine.marks import MARKS
+from seekmath.mine.tex_text import TextStyle, mark_text
 
-_SKIPPED = set(
-    """script style noscript template iframe svg canvas object embed nav footer aside form button
-    select option textarea input label menu dialog head link meta audio video map""".split()
-)
-_BLOCKS = set(
-    """address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2
-    h3 h4 h5 h6 header hr html li main ol p pre section summary table tbody td tfoot th thead tr ul
-    caption""".split()
-)
-_HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
-# Whole words of a class or id that name boilerplate.
-_BOILERPLATE = re.compile(
-    r"(?:^|[\s_-])(?:nav(?:bar|igation|menu)?|menu|breadcrumbs?|side-?bar|sphinxsidebar\w*|footer|"
-    r"cookies?|consent|gdpr|banner|advert\w*|ads?|promo\w*|sponsor\w*|social|share|sharing|"
-    r"newsletter|subscribe|related|recommend\w*|pagination|pager|popup|modal|login|signup|"
-    r"skip-?link|headerlink|toc|table-?of-?contents|mw-editsection|edit-?section|catlinks|"
-    r"navbox|printfooter|site-?sub|jump-?to-?nav|toolbar|widget|tag-?cloud|comment-?form|"
-    r"search(?:-?box|-?form)?|language-?links|copyright|masthead|topbar|offcanvas|hidden)(?=$|[\s_-])",
-    re.IGNORECASE,
-)
-_MAIN = "main, [role=main], article, #content, #mw-content-text, .post-content, .entry-content"
-_MAIN_SHARE = 0.4
-_LINK_DENSE = 0.6
-_SPACES = re.compile(r"[ \t\r\f\v\xa0\u200b]+")
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_MOST_TAGS = 500_000
+_MOST_DEPTH = 4096
 
 
-@dataclass
-class _Block:
-    """A block of text under way: its pieces, and how many of its characters are links."""
-
-    prefix: str = ""
-    code: bool = False
-    pieces: list[str] = field(default_factory=list)
-    characters: int = 0
-    linked: int = 0
-
-    def add(self, text: str, in_link: bool) -> None:
-        self.pieces.append(text)
-        visible = len(text.strip())
-        self.characters += visible
-        self.linked += visible if in_link else 0
+class HostilePage(ValueError):
+    """A page beyond the bounds of extraction; the message is the reason."""
 
 
-def main_text(page: str) -> tuple[str, str, int]:
+@dataclass(frozen=True)
+class Tokens:
+    """A page as tokens with their nesting (``tokenize`` and ``nest`` say what each array holds)."""
+
+    source: bytes
+    octets: Bytes
+    count: int
+    kind: Ints
+    start: Ints
+    end: Ints
+    flags: Ints
+    close: Ints
+    letters: Ints
+
+    def inner(self, token: int) -> bytes:
+        """What stands between an element's tags."""
+        last = self.close[token]
+        behind = int(self.start[last]) if last < self.count else len(self.source)
+        return self.source[self.end[token] : max(behind, int(self.end[token]))]
+
+    def tag(self, token: int) -> bytes:
+        """A tag with its attributes."""
+        return self.source[self.start[token] : self.end[token]]
+
+
+def read_tokens(source: bytes) -> Tokens:
+    """Tokens of a page in UTF-8.
+
+    Raises:
+        HostilePage: it has too many tags or is nested too deeply.
+    """
+    octets = np.frombuffer(source, np.uint8)
+    count, kind, start, end, flags = tokenize(
+        octets, names.TAG_TABLE, names.PROPERTIES, names.ATTRIBUTE_TABLE, names.WORD_TABLE,
+        names.NEEDLES, _MOST_TAGS,
+    )  # fmt: skip
+    if count < 0:
+        raise HostilePage(f"more than {_MOST_TAGS} tags")
+    deepest, close, _, letters = nest(
+        octets, count, kind, start, end, flags, names.PROPERTIES, _MOST_DEPTH
+    )
+    if deepest < 0:
+        raise HostilePage(f"nested deeper than {_MOST_DEPTH}")
+    return Tokens(source, octets, count, kind, start, end, flags, close, letters)
+
+
+def main_text(page: str | bytes) -> tuple[str, str, int]:
     """Title, main text with formulas as LaTeX, and the number of formulas.
 
     Args:
-        page: the HTML as text.
+        page: the HTML, as text or in UTF-8.
+
+    Raises:
+        HostilePage: the page is beyond the bounds of extraction.
     """
-    tree = LexborHTMLParser(clean_of_marks(page.replace("\x00", "")))
-    title = _title(tree)
-    mark_elements(tree)
-    body = _main_node(tree)
-    if body is None:
-        return title, "", 0
-    text = "\n".join(_kept(list(_blocks(body))))
-    text, formulas = delimit(re.sub(r"\n{3,}", "\n\n", text).strip())
-    return title, text, formulas
+    source = page.encode("utf-8", "replace") if isinstance(page, str) else page
+    tokens = read_tokens(source)
+    style = TextStyle(source)
+    if (tokens.flags[: tokens.count] >> ROLE_SHIFT).any():
+        found = find_formulas(tokens, style)
+    else:
+        found = no_formulas(tokens.count)
+    out, blocks = write_blocks(
+        tokens.octets, tokens.count, tokens.kind, tokens.start, tokens.end, tokens.flags,
+        tokens.close, tokens.letters, names.PROPERTIES, names.EFFECTS, found.of_token,
+        found.latex, found.spans, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
+        _MOST_DEPTH,
+    )  # fmt: skip
+    low, high = content_range(
+        blocks, tokens.count, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES
+    )
+    joined, special = join_blocks(out, blocks, keep_blocks(blocks, low, high))
+    text = _with_marks(joined.tobytes(), special.tolist(), style)
+    formulas = text.count(MARKS[0]) + text.count(MARKS[1])
+    if formulas:
+        for sign, delimiter in zip(MARKS, ("$", "$$", "$", "$$"), strict=True):
+            text = text.replace(sign, delimiter)
+    return _title(tokens), text.strip(), formulas
 
 
-def _title(tree: LexborHTMLParser) -> str:
-    node = tree.css_first("title")
-    if node is None or (node.parent is not None and node.parent.tag == "svg"):
-        node = tree.css_first("h1")
-    return _SPACES.sub(" ", (node.text() or "").replace("\n", " ")).strip()[:300] if node else ""
+def _with_marks(text: bytes, special: list[list[int]], style: TextStyle) -> str:
+    """The text with the formulas marked that stand in it between delimiters."""
+    parts: list[str] = []
+    at = 0
+    for begin, end, signs in special:
+        if signs & HAS_TEX:
+            parts.append(text[at:begin].decode())
+            parts.append(mark_text(text[begin:end].decode(), style))
+            at = end
+    parts.append(text[at:].decode())
+    return "".join(parts)
 
 
-def _main_node(tree: LexborHTMLParser) -> LexborNode | None:
-    """The element that says it is the main content, if it holds much of the text; else the body."""
-    body = tree.body
-    if body is None:
-        return None
-    whole = len(body.text() or "")
-    for node in tree.css(_MAIN)[:20]:
-        if len(node.text() or "") >= _MAIN_SHARE * whole:
-            return node
-    return body
-
-
-def _skipped(node: LexborNode, tag: str) -> bool:
-    if tag in _SKIPPED:
-        return True
-    attributes = node.attributes
-    if not attributes:
-        return False
-    names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
-    if (
-        len(names) > 1
-        and tag not in ("body", "html", "main", "article")
-        and _BOILERPLATE.search(names)
-    ):
-        return True
-    hidden = "hidden" in attributes or attributes.get("aria-hidden") == "true"
-    return hidden or bool(_HIDDEN.search(attributes.get("style") or ""))
-
-
-def _blocks(root: LexborNode) -> Iterator[_Block]:
-    """Blocks in the order of the page. The state of the walk is a depth, never a stack of calls."""
-    block = _Block()
-    links = 0
-    # Nodes compare by their whole HTML; their addresses compare at once.
-    end = root.mem_id
-    node: LexborNode | None = root
-    while node is not None:
-        tag = node.tag or ""
-        entered = False
-        if tag == "-text":
-            text = node.text_content or ""
-            block.add(_SPACES.sub(" ", text.replace("\n", " ")), links > 0)
-        elif tag == "br":
-            block.add("\n", links > 0)
-        elif tag == "pre":
-            yield block
-            yield _Block(code=True, pieces=[node.text() or ""])
-            block = _Block()
-        elif tag == "img" or (node.mem_id != end and _skipped(node, tag)):
-            pass
-        else:
-            entered = True
-            if tag in _BLOCKS:
-                yield block
-                block = _start(tag)
-            links += tag == "a"
-            block.add(_opening(tag), False)
-        following = node.first_child if entered else None
-        while following is None and node is not None:
-            if entered:
-                links -= tag == "a"
-                block.add(_closing(tag), False)
-                if tag in _BLOCKS:
-                    yield block
-                    block = _Block()
-            if node.mem_id == end:
-                yield block
-                return
-            following = node.next
-            if following is None:
-                node = node.parent
-                entered = True
-                tag = (node.tag or "") if node is not None else ""
-        node = following
-
-
-def _start(tag: str) -> _Block:
-    if tag in _HEADINGS:
-        return _Block(prefix=_HEADINGS[tag])
-    if tag == "li":
-        return _Block(prefix="- ")
-    if tag in ("td", "th"):
-        return _Block(prefix="| ")
-    return _Block()
-
-
-def _opening(tag: str) -> str:
-    return {"sup": "^{", "sub": "_{", "code": "`", "tt": "`"}.get(tag, "")
-
-
-def _closing(tag: str) -> str:
-    return {"sup": "}", "sub": "}", "code": "`", "tt": "`"}.get(tag, "")
-
-
-def _kept(blocks: list[_Block]) -> Iterator[str]:
-    """Lines of the blocks that are content; cells of a row share a line."""
-    row: list[str] = []
-    waiting = ""
-    for block in blocks:
-        text = _text_of(block)
-        if not text:
-            # An empty block that carries a prefix (a list item around a paragraph) lends it.
-            waiting = block.prefix if block.prefix in ("- ",) else waiting
+def _title(tokens: Tokens) -> str:
+    kinds = tokens.kind[: tokens.count]
+    for tag in (TITLE, H1):
+        token = int((kinds == tag).argmax()) if tokens.count else 0
+        if not tokens.count or kinds[token] != tag:
             continue
-        if block.prefix == "| ":
-            row.append(text.replace("\n", " "))
-            continue
-        if row:
-            yield "| " + " | ".join(row) + " |"
-            row = []
-        if _is_links(block):
-            waiting = ""
-            continue
-        prefix, waiting = block.prefix or waiting, ""
-        yield f"{prefix}{text}\n" if prefix != "- " else f"{prefix}{text}"
-    if row:
-        yield "| " + " | ".join(row) + " |"
-
-
-def _is_links(block: _Block) -> bool:
-    if block.prefix.startswith("#") or not block.characters:
-        return False
-    return block.linked > _LINK_DENSE * block.characters
-
-
-def _text_of(block: _Block) -> str:
-    text = "".join(block.pieces)
-    if block.code:
-        body = text.replace("`", "").strip("\n")
-        return f"```\n{body}\n```" if body.strip() else ""
-    lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
-    text = "\n".join(line for line in lines if line)
-    if not text or not re.search(r"[^\s`{}^_]", text):
-        return ""
-    text = re.sub(r"\^\{([^{}]?)\}", lambda m: f"^{m[1]}" if m[1] else "", text)
-    text = re.sub(r"_\{([^{}]?)\}", lambda m: f"_{m[1]}" if m[1] else "", text)
-    if INLINE in text or DISPLAY in text or END in text or "\\" in text or "$" in text:
-        text = mark_text(text)
-    return text.replace("¶", "").rstrip()
+        text = re.sub(rb"<[^>]*>|\x00", b"", tokens.inner(token)).decode("utf-8", "replace")
+        title = " ".join(html.unescape(text).split())[:300]
+        if title:
+            return title
+    return ""

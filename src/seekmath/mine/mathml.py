@@ -1,56 +1,63 @@
-"""Presentation MathML to LaTeX, for pages that carry no TeX annotation."""
+"""MathML to LaTeX, presentation and content, for pages that carry no TeX annotation."""
 
-from selectolax.lexbor import LexborNode
+import html
+import re
+from collections.abc import Iterator
 
-_MAX_DEPTH = 60
-_SIGNS = {
-    "×": r"\times", "⋅": r"\cdot", "·": r"\cdot", "÷": r"\div", "±": r"\pm", "∓": r"\mp",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "≡": r"\equiv", "∼": r"\sim",
-    "∑": r"\sum", "∏": r"\prod", "∫": r"\int", "∮": r"\oint", "∂": r"\partial", "∇": r"\nabla",
-    "∞": r"\infty", "∈": r"\in", "∉": r"\notin", "⊂": r"\subset", "⊆": r"\subseteq",
-    "∪": r"\cup", "∩": r"\cap", "∅": r"\emptyset", "→": r"\to", "⇒": r"\Rightarrow",
-    "⇔": r"\Leftrightarrow", "↦": r"\mapsto", "∀": r"\forall", "∃": r"\exists", "¬": r"\neg",
-    "∧": r"\wedge", "∨": r"\vee", "…": r"\dots", "⋯": r"\cdots", "⋮": r"\vdots", "√": r"\surd",
-    "−": "-", "∗": "*", "′": "'", "″": "''", "‖": r"\|", "∣": r"\mid", "⟨": r"\langle",
-    "⟩": r"\rangle", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil",
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon",
-    "ϵ": r"\epsilon", "ζ": r"\zeta", "η": r"\eta", "θ": r"\theta", "ι": r"\iota",
-    "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "ν": r"\nu", "ξ": r"\xi", "π": r"\pi",
-    "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "υ": r"\upsilon", "φ": r"\phi", "ϕ": r"\phi",
-    "χ": r"\chi", "ψ": r"\psi", "ω": r"\omega", "Γ": r"\Gamma", "Δ": r"\Delta",
-    "Θ": r"\Theta", "Λ": r"\Lambda", "Ξ": r"\Xi", "Π": r"\Pi", "Σ": r"\Sigma", "Φ": r"\Phi",
-    "Ψ": r"\Psi", "Ω": r"\Omega", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}",
-    "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "ℏ": r"\hbar", "ℓ": r"\ell",
-    "\u2061": "", "\u2062": "", "\u2063": "", "\u2064": "", "\u200b": "", "\xa0": " ",
+from seekmath.mine.content_mathml import CONTENT, content_to_latex
+from seekmath.mine.math_tree import Element, parse_math
+from seekmath.mine.signs import ACCENTS, FUNCTIONS, SIGNS, STRETCHY, sign_of
+
+_MOST_DEPTH = 60
+_MOST_SOURCE = 200_000
+_VARIANTS = {
+    "bold": "mathbf", "double-struck": "mathbb", "script": "mathcal", "fraktur": "mathfrak",
+    "sans-serif": "mathsf", "monospace": "mathtt", "bold-script": "mathcal",
+    "bold-italic": "boldsymbol",
 }  # fmt: skip
-_FUNCTIONS = {"sin", "cos", "tan", "log", "ln", "exp", "lim", "max", "min", "gcd", "det", "mod"}
-_ACCENTS = {
-    "¯": "bar",
-    "‾": "overline",
-    "^": "hat",
-    "~": "tilde",
-    "→": "vec",
-    "˙": "dot",
-    "_": "bar",
-}
+_LARGE = ("\\sum", "\\prod", "\\int", "\\oint", "\\bigcup", "\\bigcap", "\\lim", "\\coprod")
+_NAMES_UNDER = (*_LARGE, "\\max", "\\min", "\\sup", "\\inf", "\\limsup", "\\liminf", "\\arg", "\\iint",
+                "\\iiint", "\\bigoplus", "\\bigotimes", "\\bigwedge", "\\bigvee", "\\operatorname")
 
 
-def mathml_to_latex(node: LexborNode) -> str:
-    """The LaTeX of a ``math`` element; parts deeper than 60 levels are left out."""
-    return _joined([_convert(child, 0) for child in _elements(node)])
+def latex_of_math(source: bytes) -> str:
+    """The LaTeX of the first ``math`` element in a piece of HTML; "" if there is none."""
+    if len(source) > _MOST_SOURCE:
+        return ""
+    root = parse_math(source)
+    return _row(root.children, 0).strip() if root is not None else ""
 
 
-def _elements(node: LexborNode) -> list[LexborNode]:
-    return list(node.iter(include_text=False))
+def latex_of_rendered(source: bytes) -> str:
+    """The LaTeX of MathJax 3 output without assistive MathML: its own tags mirror MathML."""
+    if len(source) > _MOST_SOURCE:
+        return ""
+    root = parse_math(source, rendered=True)
+    return _row(root.children, 0).strip() if root is not None else ""
 
 
-def _joined(parts: list[str]) -> str:
+def markup_to_latex(inner: bytes) -> str:
+    """The LaTeX of a formula set with ``sup``, ``sub`` and Unicode signs."""
+    text = inner.decode("utf-8", "replace")
+    text = re.sub(r"<su([pb])\b[^>]*>", lambda m: "^{" if m[1] == "p" else "_{", text, flags=re.I)
+    text = re.sub(r"</su[pb]\s*>", "}", text, flags=re.I)
+    text = html.unescape(re.sub(r"<[^>]*>", "", text))
+    joined = _joined(SIGNS.get(character, character) for character in text)
+    joined = re.sub(r"([\^_])\{\s*([^\s{}\\])\s*\}", r"\1\2", joined)
+    return " ".join(joined.split())
+
+
+def _joined(parts: Iterator[str] | list[str]) -> str:
     """Parts side by side; a command is kept apart from a letter behind it."""
     text = ""
+    pieces: list[str] = []
     for part in parts:
-        if text and part and part[0].isalpha() and _ends_in_command(text):
-            text += " "
-        text += part
+        if not part:
+            continue
+        if pieces and part[0].isalpha() and _ends_in_command(pieces[-1]):
+            pieces.append(" ")
+        pieces.append(part)
+    text = "".join(pieces)
     return text
 
 
@@ -61,89 +68,209 @@ def _ends_in_command(text: str) -> bool:
     return 0 < place < len(text) and text[place - 1] == "\\"
 
 
-def _group(text: str) -> str:
-    return f"{{{text}}}"
-
-
 def _script(text: str) -> str:
-    return text if len(text) == 1 else _group(text)
-
-
-def _convert(node: LexborNode, depth: int) -> str:
-    if depth > _MAX_DEPTH:
-        return ""
-    tag = node.tag or ""
-    if tag in ("mi", "mn", "mo", "ms"):
-        return _sign((node.text() or "").strip(), tag)
-    if tag == "mtext":
-        text = (node.text() or "").replace("\xa0", " ")
-        return f"\\text{{{text}}}" if text.strip() else " "
-    if tag in ("annotation", "annotation-xml", "mspace", "none", "mprescripts"):
-        return ""
-    children = _elements(node)
-    if tag == "mtable":
-        rows = [
-            " & ".join(_convert(cell, depth + 2) for cell in _elements(row)) for row in children
-        ]
-        return r"\begin{matrix} " + r" \\ ".join(rows) + r" \end{matrix}"
-    parts = [_convert(child, depth + 1) for child in children]
-    if tag == "semantics":
-        return parts[0] if parts else ""
-    return _structure(tag, parts) if len(parts) >= 2 else _single(tag, parts, node)
-
-
-def _sign(text: str, tag: str) -> str:
-    if text in _FUNCTIONS:
-        return f"\\{text}"
-    if len(text) > 1 and tag == "mi" and text.isalpha() and text.isascii():
-        return f"\\mathrm{{{text}}}"
-    if text in ("{", "}", "%", "#", "&"):
-        return f"\\{text}"
-    return _joined([_SIGNS.get(character, character) for character in text])
-
-
-def _single(tag: str, parts: list[str], node: LexborNode) -> str:
-    inner = parts[0] if parts else ""
-    if tag == "msqrt":
-        return f"\\sqrt{{{inner}}}"
-    if tag == "mfenced":
-        return _fenced(parts, node)
-    return inner if parts else ((node.text() or "").strip() if not _elements(node) else "")
-
-
-def _fenced(parts: list[str], node: LexborNode) -> str:
-    attributes = node.attributes
-    opening, closing = attributes.get("open") or "(", attributes.get("close") or ")"
-    return opening + ", ".join(parts) + closing
-
-
-def _structure(tag: str, parts: list[str]) -> str:
-    first, second = parts[0], parts[1]
-    third = parts[2] if len(parts) > 2 else ""
-    if tag == "mfrac":
-        return f"\\frac{{{first}}}{{{second}}}"
-    if tag == "msqrt":
-        return f"\\sqrt{{{_joined(parts)}}}"
-    if tag == "mroot":
-        return f"\\sqrt[{second}]{{{first}}}"
-    if tag == "msup":
-        return (
-            f"{_base(first)}{second}"
-            if set(second) == {"'"}
-            else f"{_base(first)}^{_script(second)}"
-        )
-    if tag in ("msub", "munder"):
-        return f"{_base(first)}_{_script(second)}"
-    if tag in ("msubsup", "munderover"):
-        return f"{_base(first)}_{_script(second)}^{_script(third)}"
-    if tag == "mover":
-        accent = _ACCENTS.get(second)
-        return f"\\{accent}{{{first}}}" if accent else f"{_base(first)}^{_script(second)}"
-    if tag == "mfenced":
-        return "(" + ", ".join(parts) + ")"
-    return _joined(parts)
+    return text if len(text) == 1 else f"{{{text}}}"
 
 
 def _base(text: str) -> str:
-    simple = len(text) <= 1 or (text.startswith("\\") and text[1:].isalpha()) or text[-1] in ")]}"
-    return text if simple else _group(text)
+    simple = len(text) <= 1 or re.fullmatch(r"\\[A-Za-z]+(?:\{[^{}]*\})?", text)
+    closes = text[-1:] in (")", "]", "|") or text.endswith("\\}")
+    number = re.fullmatch(r"\d+(?:\.\d+)?", text)
+    return text if simple or closes or number else f"{{{text}}}"
+
+
+def _row(children: list[Element], depth: int) -> str:
+    """Siblings side by side; a fence around a table becomes its matrix environment."""
+    if depth > _MOST_DEPTH:
+        return ""
+    table = _fenced_table(children, depth)
+    if table is not None:
+        return table
+    return _joined([_convert(child, depth + 1) for child in children])
+
+
+def _fenced_table(children: list[Element], depth: int) -> str | None:
+    """``( table )`` and its kin: pmatrix, bmatrix, vmatrix, cases."""
+    shown = [child for child in children if child.tag != "mspace"]
+    if len(shown) not in (2, 3):
+        return None
+    middle = _unwrapped(shown[1])
+    first = shown[0].text.strip() if shown[0].tag == "mo" else ""
+    last = shown[2].text.strip() if len(shown) == 3 and shown[2].tag == "mo" else ""
+    if middle.tag != "mtable" or (len(shown) == 3 and shown[2].tag != "mo"):
+        return None
+    name = {"()": "pmatrix", "[]": "bmatrix", "||": "vmatrix", "{}": "Bmatrix", "{": "cases",
+            "‖‖": "Vmatrix"}.get(first + last)  # fmt: skip
+    return _table(middle, depth + 1, name) if name else None
+
+
+def _unwrapped(element: Element) -> Element:
+    while element.tag in ("mrow", "mstyle", "mpadded") and len(element.children) == 1:
+        element = element.children[0]
+    return element
+
+
+def _table(element: Element, depth: int, name: str | None = None) -> str:
+    rows = []
+    widest = 1
+    for line in element.children:
+        cells = [cell for cell in line.children]
+        if line.tag == "mlabeledtr":
+            cells = cells[1:]
+        widest = max(widest, len(cells))
+        rows.append(" & ".join(_row(cell.children, depth + 2).strip() for cell in cells))
+    body = r" \\ ".join(rows)
+    if name is None:
+        align = element.attributes.get("columnalign", "").split()
+        if align and set(align) <= {"left", "center", "right"} and align[:2] != ["right", "left"]:
+            letters = "".join(each[0] for each in align)
+            letters += letters[-1] * (widest - len(letters))
+            return f"\\begin{{array}}{{{letters[:widest]}}} {body} \\end{{array}}"
+        name = "aligned" if align[:2] == ["right", "left"] else "matrix"
+    return f"\\begin{{{name}}} {body} \\end{{{name}}}"
+
+
+def _convert(element: Element, depth: int) -> str:
+    if depth > _MOST_DEPTH:
+        return ""
+    tag, children = element.tag, element.children
+    if tag in ("mi", "mn", "mo", "ms", "ci", "cn") and not children:
+        return _sign(element)
+    if tag == "mtext" and not children:
+        text = element.text.replace("\xa0", " ")
+        return f"\\text{{{text}}}" if text.strip() else (" " if text else "")
+    if tag == "mspace":
+        return _space(element)
+    if tag in ("annotation", "annotation-xml", "none", "mprescripts", "maligngroup", "malignmark"):
+        return ""
+    if tag == "semantics":
+        return _convert(children[0], depth + 1) if children else ""
+    if tag == "mtable":
+        return _table(element, depth)
+    if tag == "mfenced":
+        return _mfenced(element, depth)
+    if tag in CONTENT:
+        return content_to_latex(element, depth)
+    if tag in ("mrow", "mstyle", "mpadded", "math", "merror", "mtd", "texatom", "menclose", "mphantom"):
+        inner = _row(children, depth) if children else element.text.strip()
+        if tag == "menclose" and "box" in element.attributes.get("notation", ""):
+            return f"\\boxed{{{inner}}}"
+        return "" if tag == "mphantom" else inner
+    return _layout(tag, element, depth)
+
+
+def _space(element: Element) -> str:
+    width = element.attributes.get("width", "")
+    if element.attributes.get("linebreak") == "newline":
+        return r" \\ "
+    return {"1em": r"\quad ", "2em": r"\qquad ", "0.1667em": r"\,", "0.167em": r"\,"}.get(width, "")
+
+
+def _sign(element: Element) -> str:
+    text = " ".join(element.text.split()) if element.text.strip() else ""
+    tag = element.tag
+    if tag == "ms":
+        return f"\\text{{{text}}}"
+    if text in FUNCTIONS:
+        return f"\\{FUNCTIONS[text]}"
+    variant = element.attributes.get("mathvariant", "")
+    if variant in _VARIANTS and text:
+        inner = text if text.isascii() else _joined([SIGNS.get(c, c) for c in text])
+        return f"\\{_VARIANTS[variant]}{{{inner}}}"
+    if len(text) > 1 and tag in ("mi", "ci") and text.isalpha() and text.isascii():
+        return f"\\operatorname{{{text}}}" if tag == "mo" else f"\\mathrm{{{text}}}"
+    if len(text) > 1 and tag == "mo" and text.isalpha() and text.isascii():
+        return f"\\operatorname{{{text}}}"
+    return sign_of(text)
+
+
+def _mfenced(element: Element, depth: int) -> str:
+    attributes = element.attributes
+    opening, closing = attributes.get("open", "("), attributes.get("close", ")")
+    if len(element.children) == 1:
+        middle = _unwrapped(element.children[0])
+        name = {"()": "pmatrix", "[]": "bmatrix", "||": "vmatrix", "{": "cases"}.get(opening + closing)
+        if middle.tag == "mtable" and name:
+            return _table(middle, depth, name)
+    separators = attributes.get("separators", ",").strip()
+    parts = [_convert(child, depth + 1) for child in element.children]
+    inner = parts[0] if parts else ""
+    for number, part in enumerate(parts[1:]):
+        separator = separators[min(number, len(separators) - 1)] if separators else ""
+        inner += separator + part
+    return sign_of(opening) + inner + sign_of(closing)
+
+
+def _layout(tag: str, element: Element, depth: int) -> str:
+    parts = [_convert(child, depth + 1).strip() for child in element.children]
+    first, second, third = (*parts, "", "", "")[:3]
+    if tag == "msqrt":
+        return f"\\sqrt{{{_row(element.children, depth)}}}"
+    if tag == "mfrac":
+        if element.attributes.get("linethickness", "").startswith("0"):
+            return f"\\binom{{{first}}}{{{second}}}"
+        return f"\\frac{{{first}}}{{{second}}}"
+    if tag == "mroot":
+        return f"\\sqrt[{second}]{{{first}}}"
+    if tag == "msup":
+        primes = set(second) == {"'"} or second == "\\prime"
+        return f"{_base(first)}{second}" if set(second) == {"'"} else (
+            f"{_base(first)}'" if primes else f"{_base(first)}^{_script(second)}"
+        )
+    if tag == "msub":
+        return f"{_base(first)}_{_script(second)}"
+    if tag in ("msubsup", "munderover"):
+        base = first if first.startswith(_NAMES_UNDER) else _base(first)
+        return f"{base}_{_script(second)}^{_script(third)}"
+    if tag == "mover":
+        return _over(element, first, second)
+    if tag == "munder":
+        return _under(element, first, second)
+    if tag == "mmultiscripts":
+        return _multiscripts(element, depth)
+    return _joined(parts) if parts else element.text.strip()
+
+
+def _over(element: Element, first: str, second: str) -> str:
+    sign = _unwrapped(element.children[1]).text.strip() if len(element.children) > 1 else ""
+    if sign in STRETCHY and len(first) > 1 and not re.fullmatch(r"\\[A-Za-z]+", first):
+        return f"\\{STRETCHY[sign]}{{{first}}}"
+    if sign in ACCENTS:
+        return f"\\{ACCENTS[sign]}{{{first}}}"
+    if first in ("=", "\\to", "\\sim") or first.startswith("\\xrightarrow"):
+        return f"\\overset{{{second}}}{{{first}}}"
+    if first.startswith("\\overbrace"):
+        return f"{first}^{_script(second)}"
+    return f"{_base(first)}^{_script(second)}" if first.startswith(_NAMES_UNDER) else (
+        f"\\overset{{{second}}}{{{first}}}"
+    )
+
+
+def _under(element: Element, first: str, second: str) -> str:
+    sign = _unwrapped(element.children[1]).text.strip() if len(element.children) > 1 else ""
+    under = {"_": "underline", "̲": "underline", "⏟": "underbrace", "¯": "underline"}.get(sign)
+    if under:
+        return f"\\{under}{{{first}}}"
+    return f"{first}_{_script(second)}"
+
+
+def _multiscripts(element: Element, depth: int) -> str:
+    """Scripts behind the base, and before it after ``mprescripts``."""
+    if not element.children:
+        return ""
+    base = _base(_convert(element.children[0], depth + 1))
+    before, after = "", ""
+    target_before, pair = False, 0
+    for child in element.children[1:]:
+        if child.tag == "mprescripts":
+            target_before, pair = True, 0
+            continue
+        text = _convert(child, depth + 1)
+        script = f"{'_' if pair % 2 == 0 else '^'}{_script(text)}" if text else ""
+        pair += 1
+        if target_before:
+            before += script
+        else:
+            after += script
+    return (f"{{}}{before}" if before else "") + base + after
+

@@ -1,0 +1,432 @@
+"""Tokens of a page to blocks of text in one output buffer (compiled).
+
+A paragraph, a heading, a list item, a table cell, a code block: each is a block, with its visible
+characters and how many of them are links. Entities are decoded, spaces collapsed, elements that
+carry a formula replaced by their LaTeX between private marks.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from seekmath.mine.html_kernels import (
+    BLOCK,
+    BOILERPLATE,
+    COMMENTS,
+    H1,
+    H6,
+    HIDDEN,
+    KEPT,
+    KNOWN,
+    LI,
+    LINK,
+    OL,
+    SKIPPED,
+    SOFT,
+    TD,
+    TH,
+    TR,
+    UL,
+    Bytes,
+    Ints,
+)
+
+# Columns of a block.
+BEGIN, END, TYPE, TOKEN, LETTERS, LINKED, ROW, INDENT, SPECIAL_SIGNS, WORDS = range(10)
+_COLUMNS = 10
+# Types of a block; 1 to 6 are headings.
+PLAIN, ITEM, CELL, CODE = 0, 7, 8, 9
+# What stands in a block's text beside letters.
+HAS_TEX, HAS_SCRIPT = 1, 2
+# Elements that more text than this share of the page stands in are never boilerplate.
+_MOST_BOILERPLATE = 0.5
+# A cell with more characters belongs to a table that lays out the page.
+_MOST_CELL = 400
+_PRIVATE = 0xE000
+
+
+@njit(cache=True)
+def _put(out: Bytes, at: int, point: int) -> int:
+    """Write a character as UTF-8; the place behind it."""
+    if point < 0x80:
+        out[at] = point
+        return at + 1
+    if point < 0x800:
+        out[at], out[at + 1] = 0xC0 | point >> 6, 0x80 | (point & 63)
+        return at + 2
+    if point < 0x10000:
+        out[at], out[at + 1] = 0xE0 | point >> 12, 0x80 | (point >> 6 & 63)
+        out[at + 2] = 0x80 | (point & 63)
+        return at + 3
+    out[at], out[at + 1] = 0xF0 | point >> 18, 0x80 | (point >> 12 & 63)
+    out[at + 2], out[at + 3] = 0x80 | (point >> 6 & 63), 0x80 | (point & 63)
+    return at + 4
+
+
+@njit(cache=True)
+def _number(source: Bytes, at: int, end: int, windows: Ints) -> tuple[int, int]:
+    """A numeric reference behind ``&#``: the place behind it, and its character (-1: none)."""
+    base = 10
+    if at < end and (source[at] | 32) == 120:
+        base = 16
+        at += 1
+    point, digits = 0, 0
+    while at < end:
+        byte = int(source[at])
+        if 48 <= byte <= 57:
+            digit = byte - 48
+        elif base == 16 and 97 <= (byte | 32) <= 102:
+            digit = (byte | 32) - 87
+        else:
+            break
+        point = min(point * base + digit, 0x110000)
+        digits += 1
+        at += 1
+    if digits == 0:
+        return at, -1
+    if at < end and source[at] == 59:
+        at += 1
+    if 128 <= point < 160:
+        point = int(windows[point - 128])
+    if point > 0x10FFFF or 0xD800 <= point < 0xE000:
+        point = 0xFFFD
+    return at, point
+
+
+@njit(cache=True)
+def _entity(source: Bytes, at: int, end: int, entities: NDArray[np.uint32]) -> tuple[int, int]:
+    """A named reference behind ``&``: the place behind it, and offset·16+length (0: none)."""
+    mask = len(entities) - 1
+    key = np.uint32(2166136261)
+    found, behind = 0, at
+    place = at
+    while place < end and place < at + 33:
+        byte = source[place]
+        letter = 97 <= (byte | 32) <= 122 or 48 <= byte <= 57
+        if not letter and byte != 59:
+            break
+        key = np.uint32((key ^ np.uint32(byte)) * np.uint32(16777619))
+        place += 1
+        if byte == 59 or place - at <= 6:
+            row = int(key) & mask
+            while entities[row, 0] != 0:
+                if entities[row, 0] == key:
+                    found, behind = int(entities[row, 1]), place
+                    break
+                row = (row + 1) & mask
+        if byte == 59:
+            break
+    return behind, found
+
+
+@njit(cache=True)
+def _write_text(
+    source: Bytes,
+    at: int,
+    end: int,
+    out: Bytes,
+    place: int,
+    begin: int,
+    code: bool,
+    entities: NDArray[np.uint32],
+    blob: Bytes,
+    windows: Ints,
+) -> tuple[int, int, int, int]:
+    """Write a text token: the place behind it, visible characters, words, special signs."""
+    letters, words, signs = 0, 0, 0
+    while at < end:
+        byte = int(source[at])
+        point = byte
+        if byte == 38:  # &
+            if at + 1 < end and source[at + 1] == 35:
+                behind, number = _number(source, at + 2, end, windows)
+                if number >= 0:
+                    point, at = number, behind - 1
+            else:
+                behind, value = _entity(source, at + 1, end, entities)
+                if value:
+                    offset, size = value >> 4, value & 15
+                    point = int(blob[offset])
+                    at = behind - 1
+                    if size > 1 and not (size == 2 and point == 0xC2 and blob[offset + 1] == 0xA0):
+                        for each in range(size):
+                            out[place + each] = blob[offset + each]
+                        place += size
+                        letters += 1
+                        at += 1
+                        continue
+                    if size > 1:
+                        point = 32
+        elif byte >= 0x80:
+            after = int(source[at + 1]) if at + 1 < end else 0
+            if byte == 0xC2 and (after == 0xA0 or after == 0xAD):
+                point = 32 if after == 0xA0 else 0
+                at += 1
+            elif (byte == 0xE2 and after == 0x80 and at + 2 < end and source[at + 2] == 0x8B) or (
+                byte == 0xEE and after == 0x80 and at + 2 < end and source[at + 2] <= 0x83
+            ):
+                point = 0
+                at += 2
+            else:
+                out[place] = byte
+                place += 1
+                letters += byte >= 0xC0
+                at += 1
+                continue
+        at += 1
+        if point == 0xA0 or point == 0x3000:
+            point = 32
+        if point == 32 or 9 <= point <= 13:
+            if code:
+                if point != 13:
+                    out[place] = point
+                    place += 1
+            elif place > begin and out[place - 1] != 32 and out[place - 1] != 10:
+                out[place] = 32
+                place += 1
+                words += 1
+            continue
+        if point < 32 or point == 0xAD or point == 0x200B or _PRIVATE <= point <= _PRIVATE + 3:
+            continue
+        if point == 36 or point == 92 or point == 96:
+            signs |= HAS_TEX
+        letters += 1
+        place = _put(out, place, point)
+    return place, letters, words, signs
+
+
+@njit(cache=True)
+def _type_of(tag: int, letters: int) -> int:
+    if H1 <= tag <= H6:
+        return tag - H1 + 1
+    if tag == LI:
+        return ITEM
+    return CELL if (tag == TD or tag == TH) and letters <= _MOST_CELL else PLAIN
+
+
+@njit(cache=True)
+def _trimmed(out: Bytes, begin: int, end: int) -> int:
+    while end > begin and (out[end - 1] == 32 or out[end - 1] == 10):
+        end -= 1
+    return end
+
+
+@njit(cache=True)
+def _script_end(out: Bytes, opened: int, place: int, linked: bool) -> int:
+    """Close ``^{`` or ``_{`` at ``opened``: one character needs no braces, nothing no script."""
+    inner = opened + 2
+    if place <= inner or linked:
+        return opened
+    first = out[inner]
+    width = 1 if first < 0x80 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    if place - inner == width and first > 32:
+        for each in range(width):
+            out[opened + 1 + each] = out[inner + each]
+        return opened + 1 + width
+    out[place] = 125
+    return place + 1
+
+
+@njit(cache=True)
+def _holds_formulas(
+    source: Bytes, at: int, end: int, formula: Ints, token: int, behind: int
+) -> bool:
+    """Do readers' comments hold formulas, as elements or between delimiters?"""
+    for each in range(token, behind):
+        if formula[each] > 0:
+            return True
+    dollars = 0
+    for place in range(at, end - 1):
+        byte, after = source[place], source[place + 1]
+        if byte == 92 and (after == 40 or after == 91):
+            return True
+        dollars += byte == 36 and not 48 <= after <= 57
+    return dollars > 3
+
+
+@njit(cache=True)
+def write_blocks(
+    source: Bytes,
+    count: int,
+    kind: Ints,
+    start: Ints,
+    end: Ints,
+    flags: Ints,
+    close: Ints,
+    letters: Ints,
+    properties: Ints,
+    effects: Ints,
+    formula: Ints,
+    latex: Bytes,
+    spans: Ints,
+    entities: NDArray[np.uint32],
+    blob: Bytes,
+    windows: Ints,
+    most_depth: int,
+) -> tuple[Bytes, Ints]:
+    """The text of a page and its blocks, in the order of the page.
+
+    Args:
+        source, count, kind, start, end, flags, close, letters: ``tokenize`` and ``nest``.
+        properties: bits of each known tag.
+        effects: 1 sup, 2 sub, 3 code, 4 pre, 5 br of each known tag; 0 for others.
+        formula: for each token 0, -1 (leave its element out), or 1 + the number of its formula.
+        latex, spans: the formulas with their marks, and begin and end of each in ``latex``.
+        entities, blob, windows: named references and the repair of numbers 128 to 159.
+        most_depth: as ``nest`` was given.
+
+    Returns:
+        out: the text in UTF-8; blocks: one row each, columns as named in this file.
+    """
+    # An entity takes at most twice its name; a formula stands once.
+    out = np.empty(2 * len(source) + len(latex) + 4 * count + 64, np.uint8)
+    blocks = np.zeros((count + 2, _COLUMNS), np.int32)
+    stack = np.zeros(most_depth + 1, np.int32)
+    opened = np.zeros(most_depth + 1, np.int32)
+    before = np.zeros(most_depth + 1, np.int32)
+    # Block boundaries so far: a script or code span that a block interrupts is not closed.
+    boundary = np.zeros(most_depth + 1, np.int32)
+    whole = letters[count]
+    place = begin = filled = depth = indent = row = link = code = 0
+    seen = linked = signs = words = first = boundaries = 0
+    type_, empty_cell = PLAIN, False
+    token = 0
+    while token <= count:
+        while depth and (token == count or close[stack[depth - 1]] <= token):
+            depth -= 1
+            ended = stack[depth]
+            tag = kind[ended]
+            bits = properties[tag] if tag < KNOWN else 0
+            effect = effects[tag] if tag < KNOWN else 0
+            link -= (flags[ended] & LINK) != 0
+            if boundary[depth] != boundaries:
+                pass
+            elif effect == 1 or effect == 2:
+                place = _script_end(
+                    out, opened[depth], place, linked > before[depth] and effect == 1
+                )
+                signs |= HAS_SCRIPT
+            elif effect == 3 and not code:
+                if place == opened[depth] + 1:
+                    place -= 1
+                else:
+                    out[place] = 96
+                    place += 1
+            if tag == UL or tag == OL:
+                indent -= 1
+            if bits & BLOCK:
+                stop = _trimmed(out, begin, place)
+                cell = tag == TD or tag == TH
+                if (seen and stop > begin) or (cell and empty_cell):
+                    if not seen:
+                        stop, type_ = begin, CELL
+                    blocks[filled] = (
+                        begin, stop, CODE if code else type_, first if seen else ended, seen,
+                        linked, row, indent, signs, words,
+                    )  # fmt: skip
+                    filled += 1
+                    begin = place
+                    empty_cell = False
+                    type_ = PLAIN
+                else:
+                    place = begin
+                if cell or tag == LI or tag == TR or H1 <= tag <= H6:
+                    type_ = PLAIN
+                if cell:
+                    empty_cell = False
+                seen = linked = signs = words = 0
+                boundaries += 1
+            if effect == 4:
+                code -= 1
+        if token == count:
+            break
+        tag = kind[token]
+        if tag < 0:
+            token += 1
+            continue
+        if tag == 0:
+            place, more, spaced, special = _write_text(
+                source, start[token], end[token], out, place, begin, code > 0, entities, blob,
+                windows,
+            )  # fmt: skip
+            first = token if not seen else first
+            seen += more
+            linked += more if link else 0
+            signs |= special
+            words += spaced
+            token += 1
+            continue
+        bits = properties[tag] if tag < KNOWN else 0
+        effect = effects[tag] if tag < KNOWN else 0
+        which = formula[token]
+        if which > 0:
+            low, high = spans[which - 1, 0], spans[which - 1, 1]
+            low += place == begin and latex[low] == 32
+            for each in range(low, high):
+                out[place] = latex[each]
+                place += 1
+            first = token if not seen else first
+            seen += high - low
+            words += 1
+            token = close[token]
+            continue
+        size = letters[close[token]] - letters[token]
+        drop = bits & SKIPPED or which < 0
+        seen_flags = flags[token]
+        soft = (seen_flags & BOILERPLATE or bits & SOFT) and not seen_flags & KEPT
+        if (soft or seen_flags & HIDDEN) and size < _MOST_BOILERPLATE * whole:
+            drop = 1
+        if seen_flags & COMMENTS and not seen_flags & KEPT:
+            last = start[close[token]] if close[token] < count else len(source)
+            drop |= not _holds_formulas(source, end[token], last, formula, token, close[token])
+        if drop:
+            token = close[token]
+            continue
+        if effect == 5:
+            if code or place > begin:
+                out[place] = 10
+                place += 1
+            token += 1
+            continue
+        if bits & BLOCK:
+            stop = _trimmed(out, begin, place)
+            own = _type_of(tag, size)
+            if seen and stop > begin:
+                blocks[filled] = (
+                    begin, stop, CODE if code else type_, first, seen, linked, row, indent,
+                    signs, words,
+                )  # fmt: skip
+                filled += 1
+                begin = place
+                type_ = own
+                empty_cell = False
+            else:
+                place = begin
+                if own != PLAIN or (type_ != ITEM and type_ != CELL):
+                    type_ = own
+            seen = linked = signs = words = 0
+            boundaries += 1
+            row += tag == TR
+            empty_cell = own == CELL or (empty_cell and tag != TR)
+        if close[token] > token + 1 or effect or tag == TD or tag == TH:
+            stack[depth], opened[depth], before[depth] = token, place, linked
+            boundary[depth] = boundaries
+            depth += 1
+            link += (flags[token] & LINK) != 0
+            indent += tag == UL or tag == OL
+            if effect == 1 or effect == 2:
+                out[place], out[place + 1] = (94 if effect == 1 else 95), 123
+                place += 2
+            elif effect == 3 and not code:
+                out[place] = 96
+                place += 1
+            elif effect == 4:
+                code += 1
+        token += 1
+    stop = _trimmed(out, begin, place)
+    if seen and stop > begin:
+        blocks[filled] = (
+            begin, stop, type_, first, seen, linked, row, indent, signs, words
+        )  # fmt: skip
+        filled += 1
+    return out, blocks[:filled]

@@ -1,0 +1,347 @@
+"""HTML bytes to tokens and their nesting, compiled: one pass each, no recursion, no tree.
+
+The rules are those of the HTML standard (tokenisation; implied end tags; scopes) as far as text
+needs them. Kernels see bytes only through bounds that they check themselves; the tables of names
+come in as arguments, so that a cached kernel never holds an old table.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int32]
+
+# Properties of a tag (``html_names.PROPERTIES``).
+VOID, RAW, SKIPPED, BLOCK, SPECIAL, BARRIER, CLOSES_P, TABLE_PART = (1 << n for n in range(8))
+HEAD_CONTENT, IGNORED, FOREIGN, SOFT, ROLE_ONLY, CONTAINER = (1 << n for n in range(8, 14))
+# The tags that the nesting rules name; ``html_names.TAGS`` starts with them in this order.
+NESTED = "p li dt dd tr td th tbody thead tfoot table a head title option ul ol h1 h2 h3 h4 h5 h6"
+(
+    P, LI, DT, DD, TR, TD, TH, TBODY, THEAD, TFOOT, TABLE, A, HEAD, TITLE, OPTION, UL, OL,
+    H1, H2, H3, H4, H5, H6,
+) = range(1, 24)  # fmt: skip
+KNOWN = 256
+# Flags of a start tag, from its attributes; a formula's role stands above them.
+LINK, BOILERPLATE, MAIN, HIDDEN, SELF_CLOSING, KEPT, COMMENTS = (1 << n for n in range(7))
+ROLE_SHIFT = 8
+# A tag that holds a formula by its name carries the role above its properties.
+TAG_ROLE_SHIFT = 16
+# What an attribute's name means.
+CLASS, STYLE, HIDDEN_NAME, ARIA_HIDDEN, TYPE, HREF, SOURCE, ALT, DATA_TEX = range(1, 10)
+# Roles of elements that may hold a formula (``formulas.py``).
+(
+    ROLE_MATH, ROLE_SCRIPT, ROLE_CONTAINER, ROLE_KATEX, ROLE_KATEX_DISPLAY, ROLE_WIKIPEDIA,
+    ROLE_IMAGE, ROLE_TEX, ROLE_RENDERED, ROLE_PREVIEW, ROLE_HTML, ROLE_DATA, ROLE_NUMBER,
+) = range(1, 14)  # fmt: skip
+_HASH, _PRIME = np.uint32(2166136261), np.uint32(16777619)
+_ATTRIBUTE_SCAN = 600
+
+
+@njit(cache=True)
+def _look_up(table: NDArray[np.uint32], key: np.uint32) -> int:
+    """Value of a hash in a table of (key, value) rows with open addressing; 0 if absent."""
+    mask = len(table) - 1
+    at = int(key) & mask
+    while table[at, 0] != 0:
+        if table[at, 0] == key:
+            return int(table[at, 1])
+        at = (at + 1) & mask
+    return 0
+
+
+@njit(cache=True)
+def _is_space(byte: int) -> bool:
+    return byte == 32 or (9 <= byte <= 13)
+
+
+@njit(cache=True)
+def _lower(byte: int) -> int:
+    return byte + 32 if 65 <= byte <= 90 else byte
+
+
+@njit(cache=True)
+def _is_letter(byte: int) -> bool:
+    return 97 <= (byte | 32) <= 122
+
+
+@njit(cache=True)
+def _joined(flags: int, more: int) -> int:
+    """Both sets of flags; the first role stays, except that data give way to a named form."""
+    low = (1 << ROLE_SHIFT) - 1
+    role, new = flags >> ROLE_SHIFT, more >> ROLE_SHIFT
+    if role == 0 or (role == ROLE_DATA and new != 0):
+        role = new
+    return ((flags | more) & low) | role << ROLE_SHIFT
+
+
+@njit(cache=True)
+def _word_flags(source: Bytes, start: int, end: int, words: NDArray[np.uint32]) -> int:
+    """Flags of the words of a class, id or role: whole, squeezed (side-bar), and each part."""
+    flags = 0
+    whole, part, squeezed = _HASH, _HASH, _HASH
+    parts = 0
+    for at in range(start, end + 1):
+        byte = 32 if at == end else _lower(source[at])
+        separator = byte == 45 or byte == 95
+        if separator or _is_space(byte):
+            if part != _HASH:
+                flags = _joined(flags, _look_up(words, part))
+                parts += 1
+            part = _HASH
+        else:
+            part = np.uint32((part ^ np.uint32(byte)) * _PRIME)
+            squeezed = np.uint32((squeezed ^ np.uint32(byte)) * _PRIME)
+        if _is_space(byte):
+            if whole != _HASH:
+                # The keys of names that count only as a whole differ from those of parts.
+                flags = _joined(flags, _look_up(words, np.uint32(whole ^ np.uint32(1))))
+            if parts > 1:
+                flags = _joined(flags, _look_up(words, squeezed))
+            whole, squeezed, parts = _HASH, _HASH, 0
+        else:
+            whole = np.uint32((whole ^ np.uint32(byte)) * _PRIME)
+    return flags
+
+
+@njit(cache=True)
+def _contains(source: Bytes, start: int, end: int, needle: Bytes) -> bool:
+    """Does a value hold a lower-case needle, letter case and spaces aside?"""
+    matched = 0
+    for at in range(start, min(end, start + _ATTRIBUTE_SCAN)):
+        byte = _lower(source[at])
+        if _is_space(byte):
+            continue
+        if byte == needle[matched]:
+            matched += 1
+            if matched == len(needle):
+                return True
+        else:
+            matched = 1 if byte == needle[0] else 0
+    return False
+
+
+@njit(cache=True)
+def _value_flags(
+    source: Bytes, name: int, start: int, end: int, words: NDArray[np.uint32], needles: Bytes
+) -> int:
+    """Flags that one attribute gives its element."""
+    if name == CLASS:
+        return _word_flags(source, start, end, words)
+    if name == HREF:
+        return LINK
+    if name == HIDDEN_NAME:
+        return HIDDEN
+    if name == STYLE:
+        hides = _contains(source, start, end, needles[0, :12]) or _contains(
+            source, start, end, needles[1, :17]
+        )
+        return HIDDEN if hides else 0
+    if name == ARIA_HIDDEN:
+        return HIDDEN if end - start == 4 and _lower(source[start]) == 116 else 0
+    if name == TYPE:
+        return ROLE_SCRIPT << ROLE_SHIFT if _contains(source, start, end, needles[2, :5]) else 0
+    if name == DATA_TEX:
+        return ROLE_DATA << ROLE_SHIFT if end > start else 0
+    if name == ALT:
+        for at in range(start, min(end, start + 40)):
+            if source[at] == 92 or source[at] == 36 or source[at] == 94 or source[at] == 95:
+                return ROLE_IMAGE << ROLE_SHIFT
+    if name == SOURCE and not _contains(source, start, min(end, start + 5), needles[6, :5]):
+        for row in range(3, 6):
+            width = 3 if row == 3 else 4 if row == 4 else 6
+            if _contains(source, start, end, needles[row, :width]):
+                return ROLE_IMAGE << ROLE_SHIFT
+    return 0
+
+
+@njit(cache=True)
+def _attributes(
+    source: Bytes,
+    at: int,
+    names: NDArray[np.uint32],
+    words: NDArray[np.uint32],
+    needles: Bytes,
+) -> tuple[int, int]:
+    """Read attributes to the end of the tag: the place behind it (-1: the page ends), flags."""
+    length = len(source)
+    flags = 0
+    while at < length:
+        byte = source[at]
+        if byte == 62:
+            return at + 1, flags
+        if byte == 47:
+            if at + 1 < length and source[at + 1] == 62:
+                flags |= SELF_CLOSING
+            at += 1
+            continue
+        if _is_space(byte):
+            at += 1
+            continue
+        key = _HASH
+        first = True
+        while at < length and (first or source[at] != 61):
+            byte = source[at]
+            if _is_space(byte) or byte == 47 or byte == 62:
+                break
+            key = np.uint32((key ^ np.uint32(_lower(byte))) * _PRIME)
+            first = False
+            at += 1
+        while at < length and _is_space(source[at]):
+            at += 1
+        start = end = at
+        if at < length and source[at] == 61:
+            at += 1
+            while at < length and _is_space(source[at]):
+                at += 1
+            if at < length and (source[at] == 34 or source[at] == 39):
+                quote = source[at]
+                at += 1
+                start = at
+                while at < length and source[at] != quote:
+                    at += 1
+                end = at
+                at += 1
+            else:
+                start = at
+                while at < length and source[at] != 62 and not _is_space(source[at]):
+                    at += 1
+                end = at
+        name = _look_up(names, key)
+        if name != 0:
+            flags = _joined(flags, _value_flags(source, name, start, end, words, needles))
+    return -1, flags
+
+
+@njit(cache=True)
+def _name(source: Bytes, at: int, tags: NDArray[np.uint32]) -> tuple[int, int]:
+    """A tag's name: the place behind it, and its number (above ``KNOWN`` for a name unknown)."""
+    key = _HASH
+    length = len(source)
+    while at < length:
+        byte = source[at]
+        if _is_space(byte) or byte == 47 or byte == 62:
+            break
+        key = np.uint32((key ^ np.uint32(_lower(byte))) * _PRIME)
+        at += 1
+    number = _look_up(tags, key)
+    return at, number if number else KNOWN + (int(key) & 0x3FFFFFFF)
+
+
+@njit(cache=True)
+def _behind_markup(source: Bytes, at: int) -> int:
+    """The place behind a comment, doctype or processing instruction that starts at ``at``."""
+    length = len(source)
+    if at + 3 < length and source[at + 2] == 45 and source[at + 3] == 45:
+        at += 2
+        while at < length:
+            if source[at] == 62 and (
+                (source[at - 1] == 45 and source[at - 2] == 45)
+                or (source[at - 1] == 33 and source[at - 2] == 45 and source[at - 3] == 45)
+            ):
+                return at + 1
+            at += 1
+        return length
+    while at < length and source[at] != 62:
+        at += 1
+    return min(length, at + 1)
+
+
+@njit(cache=True)
+def _raw_end(source: Bytes, at: int, name_start: int, name_end: int) -> int:
+    """Where the end tag of a raw text element (script, style, title …) begins."""
+    length = len(source)
+    size = name_end - name_start
+    while at < length:
+        if source[at] == 60 and at + 2 + size <= length and source[at + 1] == 47:
+            same = True
+            for offset in range(size):
+                if _lower(source[at + 2 + offset]) != _lower(source[name_start + offset]):
+                    same = False
+                    break
+            if same:
+                return at
+        at += 1
+    return length
+
+
+@njit(cache=True)
+def _count_tags(source: Bytes) -> int:
+    count = 0
+    for at in range(len(source) - 1):
+        if source[at] == 60:
+            byte = source[at + 1]
+            count += _is_letter(byte) or byte == 47 or byte == 33 or byte == 63
+    return count
+
+
+@njit(cache=True)
+def tokenize(
+    source: Bytes,
+    tags: NDArray[np.uint32],
+    properties: Ints,
+    names: NDArray[np.uint32],
+    words: NDArray[np.uint32],
+    needles: Bytes,
+    most_tags: int,
+) -> tuple[int, Ints, Ints, Ints, Ints]:
+    """Tokens of a page: (count, kind, start, end, flags); count -1 if there are too many tags.
+
+    Args:
+        source: the page in UTF-8.
+        tags, names, words: hash tables of tag names, attribute names and class words.
+        properties: bits of each known tag.
+        needles: patterns looked for in attribute values, one a row.
+        most_tags: pages with more are not read.
+
+    Returns:
+        kind is 0 for text, a tag's number for a start tag, its negative for an end tag; start
+        and end are byte offsets; flags are those of the attributes.
+    """
+    found = _count_tags(source)
+    room = 2 * min(found, most_tags) + 4
+    kind, start = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    end, flags = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    if found > most_tags:
+        return -1, kind, start, end, flags
+    count, at, text, length = 0, 0, 0, len(source)
+    while at < length:
+        if source[at] != 60:
+            at += 1
+            continue
+        byte = source[at + 1] if at + 1 < length else 0
+        closing = byte == 47 and at + 2 < length and _is_letter(source[at + 2])
+        if not (_is_letter(byte) or closing or byte == 33 or byte == 63 or byte == 47):
+            at += 1
+            continue
+        if at > text:
+            kind[count], start[count], end[count] = 0, text, at
+            count += 1
+        if not (_is_letter(byte) or closing):
+            at = text = _behind_markup(source, at)
+            continue
+        opened = at
+        name_start = at + (2 if closing else 1)
+        name_end, number = _name(source, name_start, tags)
+        at, seen = _attributes(source, name_end, names, words, needles)
+        if at < 0:
+            text = length
+            break
+        text = at
+        bits = properties[number] if number < KNOWN else 0
+        seen = _joined(bits >> TAG_ROLE_SHIFT << ROLE_SHIFT, seen)
+        if bits & IGNORED or (bits & ROLE_ONLY and seen >> ROLE_SHIFT == 0):
+            continue
+        kind[count], start[count], end[count] = -number if closing else number, opened, at
+        flags[count] = 0 if closing else seen if number == A else seen & ~LINK
+        count += 1
+        if bits & RAW and not closing:
+            at = _raw_end(source, at, name_start, name_end)
+            if at > text and count < room:
+                kind[count], start[count], end[count] = 0, text, at
+                count += 1
+            text = at
+    if text < length and count < room:
+        kind[count], start[count], end[count] = 0, text, length
+        count += 1
+    return count, kind, start, end, flags

@@ -1,0 +1,226 @@
+"""Where each element ends: implied end tags and scopes, without building a tree (compiled)."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from seekmath.mine.html_kernels import (
+    A,
+    BARRIER,
+    CLOSES_P,
+    DD,
+    DT,
+    FOREIGN,
+    H1,
+    H6,
+    HEAD,
+    HEAD_CONTENT,
+    KEPT,
+    KNOWN,
+    LI,
+    MAIN,
+    OL,
+    OPTION,
+    SELF_CLOSING,
+    SKIPPED,
+    SPECIAL,
+    TABLE,
+    TABLE_PART,
+    TBODY,
+    TD,
+    TFOOT,
+    TH,
+    THEAD,
+    TR,
+    UL,
+    VOID,
+    Bytes,
+    Ints,
+    P,
+)
+
+_SCAN = 512  # levels that a tag looks for its element: bounds the time of hostile nesting
+
+
+@njit(cache=True)
+def _letters(source: Bytes, start: int, end: int) -> int:
+    """Characters that are not spaces; a Chinese character counts once."""
+    count = 0
+    for at in range(start, end):
+        count += source[at] > 32 and (source[at] & 0xC0) != 0x80
+    return count
+
+
+@njit(cache=True)
+def _bits(properties: Ints, tag: int) -> int:
+    return int(properties[tag]) if tag < KNOWN else 0
+
+
+@njit(cache=True)
+def _find(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high: int) -> int:
+    """Level of the nearest open element with a tag in low..high, no table part between; or -1."""
+    for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
+        tag = kind[stack[level]]
+        if low <= tag <= high:
+            return level
+        if _bits(properties, tag) & BARRIER:
+            return -1
+    return -1
+
+
+@njit(cache=True)
+def _item_level(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high: int) -> int:
+    """Level of the open list item that a new one ends; an inner list keeps it open."""
+    for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
+        tag = kind[stack[level]]
+        if low <= tag <= high:
+            return level
+        if tag == UL or tag == OL or _bits(properties, tag) & BARRIER:
+            return -1
+    return -1
+
+
+@njit(cache=True)
+def _part_level(stack: Ints, kind: Ints, depth: int, tag: int) -> int:
+    """Level down to which a new row, cell or table section closes what is open in its table."""
+    level = depth
+    for at in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
+        opened = kind[stack[at]]
+        if opened == TABLE:
+            return level
+        if opened == TD or opened == TH:
+            level = at
+        elif opened == TR:
+            if tag == TD or tag == TH:
+                return level
+            level = at
+        elif opened == TBODY or opened == THEAD or opened == TFOOT:
+            if tag == TR or tag == TD or tag == TH:
+                return level
+            level = at
+    return depth
+
+
+@njit(cache=True)
+def _level_for_start(stack: Ints, kind: Ints, properties: Ints, depth: int, tag: int) -> int:
+    """How many open elements stay open when an element starts."""
+    bits = _bits(properties, tag)
+    if depth and kind[stack[depth - 1]] == HEAD and not bits & HEAD_CONTENT:
+        depth -= 1
+    level = -1
+    if bits & TABLE_PART:
+        return _part_level(stack, kind, depth, tag)
+    if tag == LI:
+        level = _item_level(stack, kind, properties, depth, LI, LI)
+    elif tag == DT or tag == DD:
+        level = _item_level(stack, kind, properties, depth, DT, DD)
+    elif tag == A:
+        level = _find(stack, kind, properties, depth, A, A)
+        for between in range(level + 1, depth):
+            if _bits(properties, kind[stack[between]]) & SPECIAL:
+                level = -1
+                break
+    elif tag == OPTION and depth and kind[stack[depth - 1]] == OPTION:
+        level = depth - 1
+    elif H1 <= tag <= H6 and depth and H1 <= kind[stack[depth - 1]] <= H6:
+        level = depth - 1
+    depth = level if level >= 0 else depth
+    if bits & CLOSES_P:
+        level = _find(stack, kind, properties, depth, P, P)
+        depth = level if level >= 0 else depth
+    return depth
+
+
+@njit(cache=True)
+def _level_for_end(stack: Ints, kind: Ints, properties: Ints, depth: int, tag: int) -> int:
+    """How many open elements stay open behind an end tag; all of them if it has no element."""
+    bits = _bits(properties, tag)
+    heading = H1 <= tag <= H6
+    for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
+        opened = kind[stack[level]]
+        if opened == tag or (heading and H1 <= opened <= H6):
+            return level
+        between = _bits(properties, opened)
+        if between & BARRIER and not (bits & TABLE_PART or tag == TABLE):
+            return depth
+        if between & SPECIAL and not bits & SPECIAL:
+            return depth
+    return depth
+
+
+@njit(cache=True)
+def nest(
+    source: Bytes,
+    count: int,
+    kind: Ints,
+    start: Ints,
+    end: Ints,
+    flags: Ints,
+    properties: Ints,
+    most_depth: int,
+) -> tuple[int, Ints, Ints, Ints]:
+    """Where elements end: (deepest level, close, parent, letters); -1 if deeper than allowed.
+
+    Args:
+        source: the page in UTF-8.
+        count, kind, start, end, flags: its tokens (``tokenize``).
+        properties: bits of each known tag.
+        most_depth: levels of open elements allowed.
+
+    Returns:
+        close: for a start tag the token before which its element ends (its own number + 1 for a
+        void one); parent: the start tag around each token, -1 at the top; letters: how many
+        visible characters stand before each token, one entry more than tokens.
+    """
+    close, parent = np.zeros(count + 1, np.int32), np.full(count + 1, -1, np.int32)
+    letters = np.zeros(count + 1, np.int32)
+    stack = np.zeros(most_depth + 1, np.int32)
+    depth = deepest = skipped = foreign = 0
+    for token in range(count):
+        tag = kind[token]
+        letters[token + 1] = letters[token]
+        if tag == 0:
+            visible = _letters(source, start[token], end[token])
+            if depth and kind[stack[depth - 1]] == HEAD and visible:
+                depth -= 1
+                close[stack[depth]] = token
+                skipped -= 1
+            if not skipped:
+                letters[token + 1] += visible
+            parent[token] = stack[depth - 1] if depth else -1
+            continue
+        wanted = (
+            _level_for_start(stack, kind, properties, depth, tag)
+            if tag > 0
+            else _level_for_end(stack, kind, properties, depth, -tag)
+        )
+        while depth > wanted:
+            depth -= 1
+            close[stack[depth]] = token
+            bits = _bits(properties, kind[stack[depth]])
+            skipped -= (bits & SKIPPED) != 0
+            foreign -= (bits & FOREIGN) != 0
+        parent[token] = stack[depth - 1] if depth else -1
+        if tag < 0:
+            continue
+        bits = _bits(properties, tag)
+        if bits & VOID or (foreign and flags[token] & SELF_CLOSING):
+            close[token] = token + 1
+            continue
+        if depth >= most_depth:
+            return -1, close, parent, letters
+        stack[depth] = token
+        depth += 1
+        if flags[token] & MAIN:
+            # What holds the content is no boilerplate, whatever its name.
+            for level in range(depth - 2, -1, -1):
+                if flags[stack[level]] & KEPT:
+                    break
+                flags[stack[level]] |= KEPT
+        deepest = max(deepest, depth)
+        skipped += (bits & SKIPPED) != 0
+        foreign += (bits & FOREIGN) != 0
+    while depth > 0:
+        depth -= 1
+        close[stack[depth]] = count
+    return deepest, close, parent, letters

@@ -1,0 +1,97 @@
+"""A piece of MathML (or MathJax 3 output, whose tags mirror it) as a small tree."""
+
+import html
+import re
+from dataclasses import dataclass, field
+
+_PART = re.compile(r"<!--.*?-->|<(/?)([A-Za-z][\w:.-]*)([^<>]*)>|([^<]+)", re.DOTALL)
+_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
+_CODE = re.compile(r"mjx-c([0-9A-Fa-f]{2,6})\b")
+_MOST_PARTS = 20_000
+_MOST_OPEN = 400
+# MathJax 3 wraps what mirrors MathML in elements of its own, which say nothing.
+_MIRRORED = {
+    "mi", "mn", "mo", "ms", "mtext", "mrow", "mfrac", "msqrt", "mroot", "msup", "msub", "msubsup",
+    "munder", "mover", "munderover", "mtable", "mtr", "mtd", "texatom", "mstyle", "mspace", "math",
+    "menclose", "mpadded", "mphantom", "mlabeledtr", "mmultiscripts",
+}  # fmt: skip
+_VOID = ("mspace", "none", "mprescripts", "malignmark", "maligngroup")
+
+
+@dataclass
+class Element:
+    """An element: its tag without prefix, attributes, children, and its own text."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list["Element"] = field(default_factory=list)
+    text: str = ""
+
+
+def parse_math(source: bytes, rendered: bool = False) -> Element | None:
+    """The first ``math`` element of a piece of HTML; of MathJax 3 output the whole.
+
+    Parts beyond 20,000 and levels beyond 400 are left out.
+    """
+    text = source.decode("utf-8", "replace")
+    root = Element("root")
+    stack, names = [root], ["root"]
+    for number, part in enumerate(_PART.finditer(text)):
+        closing, name, attributes, characters = part.groups()
+        if number > _MOST_PARTS:
+            break
+        if characters is not None:
+            if not rendered:
+                stack[-1].text += html.unescape(characters)
+            continue
+        if name is None:
+            continue
+        name = name.lower()
+        if closing:
+            if name in names:
+                while names[-1] != name:
+                    names.pop()
+                    stack.pop()
+                if len(names) > 1:
+                    names.pop()
+                    stack.pop()
+            continue
+        element = _element(name, attributes, rendered, stack)
+        empty = attributes.endswith("/") or name.rsplit(":")[-1] in _VOID
+        if not empty and len(stack) < _MOST_OPEN:
+            stack.append(element)
+            names.append(name)
+    return root if rendered else _first_math(root)
+
+
+def _element(name: str, attributes: str, rendered: bool, stack: list[Element]) -> Element:
+    """Put a new element under the innermost open one; a wrapper of MathJax is passed through."""
+    found = {
+        each[1].lower(): html.unescape(each[2] or each[3] or each[4] or "")
+        for each in _ATTRIBUTE.finditer(attributes)
+    }
+    tag = name.rsplit(":")[-1]
+    if not rendered:
+        element = Element(tag, found)
+        stack[-1].children.append(element)
+        return element
+    tag = found.get("data-mml-node", tag.removeprefix("mjx-")).lower()
+    code = found.get("data-c") or next(iter(_CODE.findall(found.get("class", ""))), "")
+    if code:
+        stack[-1].text += chr(min(int(code, 16), 0x10FFFF)) if re.fullmatch(r"[0-9A-Fa-f]+", code) else ""
+    if tag not in _MIRRORED:
+        return stack[-1]
+    element = Element(tag, found)
+    stack[-1].children.append(element)
+    return element
+
+
+def _first_math(root: Element) -> Element | None:
+    """The first ``math``, nearest the top; a fragment without one is taken as its inside."""
+    level = [root]
+    while level:
+        for element in level:
+            if element.tag == "math":
+                return element
+        level = [child for element in level for child in element.children][:_MOST_PARTS]
+    return root if root.children else None
