@@ -1,8 +1,8 @@
 """AsciiMath to LaTeX, after the grammar of its published specification.
 
-    v ::= a letter, number or symbol      u ::= unary command     b ::= binary command
-    S ::= v | lEr | uS | bSS              I ::= S_S | S^S | S_S^S | S
-    E ::= I E | I/I
+v ::= a letter, number or symbol      u ::= unary command     b ::= binary command
+S ::= v | lEr | uS | bSS              I ::= S_S | S^S | S_S^S | S
+E ::= I E | I/I
 """
 
 import re
@@ -31,18 +31,27 @@ _SYMBOLS = {
     "cdot": r"\cdot", "times": r"\times", "infty": r"\infty", "le": r"\leq", "ge": r"\geq",
     "ne": r"\neq", "to": r"\to", "pm": r"\pm",
 }  # fmt: skip
-_NAMED = """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu
-xi pi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi
+_NAMED = """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu
+nu xi pi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi
 Omega sin cos tan sec csc cot sinh cosh tanh arcsin arccos arctan log ln exp det dim gcd max min"""
 _UNARY = {
     "sqrt": "sqrt", "hat": "hat", "bar": "overline", "vec": "vec", "dot": "dot", "ddot": "ddot",
     "ul": "underline", "overline": "overline", "tilde": "tilde", "bb": "mathbf", "bbb": "mathbb",
     "cc": "mathcal", "tt": "mathtt", "fr": "mathfrak", "sf": "mathsf", "cancel": "cancel",
 }  # fmt: skip
-_AROUND = {"abs": ("|", "|"), "floor": (r"\lfloor ", r"\rfloor"), "ceil": (r"\lceil ", r"\rceil"),
-           "norm": (r"\|", r"\|")}
-_BINARY = {"frac": "frac", "root": "sqrt", "stackrel": "overset", "overset": "overset",
-           "underset": "underset"}
+_AROUND = {
+    "abs": ("|", "|"),
+    "floor": (r"\lfloor ", r"\rfloor"),
+    "ceil": (r"\lceil ", r"\rceil"),
+    "norm": (r"\|", r"\|"),
+}
+_BINARY = {
+    "frac": "frac",
+    "root": "sqrt",
+    "stackrel": "overset",
+    "overset": "overset",
+    "underset": "underset",
+}
 _OPENING = {"(": "(", "[": "[", "{": r"\{", "(:": r"\langle ", "{:": "", "<<": r"\langle "}
 _CLOSING = {")": ")", "]": "]", "}": r"\}", ":)": r"\rangle", ":}": "", ">>": r"\rangle"}
 _WORDS = sorted(
@@ -162,4 +171,6 @@ def _matrix(tokens: list[str], opening: str, closing: str, depth: int) -> str:
     name = {"[]": "bmatrix", "()": "pmatrix", "{:}": "cases"}.get(opening + closing, "matrix")
     if opening == "{" and closing == ":}":
         name = "cases"
-    return f"\\begin{{{name}}} " + r" \\ ".join(" & ".join(row) for row in rows) + f" \\end{{{name}}}"
+    return (
+        f"\\begin{{{name}}} " + r" \\ ".join(" & ".join(row) for row in rows) + f" \\end{{{name}}}"
+    )

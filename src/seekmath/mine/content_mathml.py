@@ -26,8 +26,16 @@ _CONSTANTS = {
     "eulergamma": r"\gamma", "true": r"\text{true}", "false": r"\text{false}",
 }  # fmt: skip
 _LARGE = {"sum": r"\sum", "product": r"\prod", "int": r"\int", "limit": r"\lim"}
-_QUALIFIERS = ("bvar", "lowlimit", "uplimit", "domainofapplication", "interval", "condition", "degree",
-               "logbase")
+_QUALIFIERS = (
+    "bvar",
+    "lowlimit",
+    "uplimit",
+    "domainofapplication",
+    "interval",
+    "condition",
+    "degree",
+    "logbase",
+)
 CONTENT = {
     "apply", "bind", "ci", "cn", "csymbol", "set", "list", "vector", "matrix", "interval", "lambda",
     "piecewise", "relation", "reln", *_CONSTANTS,
@@ -55,10 +63,17 @@ def content_to_latex(element: Element, depth: int = 0) -> str:
         right = ")" if closure in ("open", "closed-open") else "]"
         return left + ", ".join(parts) + right
     if tag == "matrix":
-        rows = [" & ".join(content_to_latex(cell, depth + 2) for cell in row.children) for row in children]
+        rows = [
+            " & ".join(content_to_latex(cell, depth + 2) for cell in row.children)
+            for row in children
+        ]
         return r"\begin{pmatrix} " + r" \\ ".join(rows) + r" \end{pmatrix}"
     if tag == "piecewise":
-        return r"\begin{cases} " + r" \\ ".join(_piece(child, depth) for child in children) + r" \end{cases}"
+        return (
+            r"\begin{cases} "
+            + r" \\ ".join(_piece(child, depth) for child in children)
+            + r" \end{cases}"
+        )
     return " ".join(parts) if parts else sign_of(element.text.strip())
 
 
@@ -67,7 +82,11 @@ def _leaf(element: Element) -> str:
     if element.tag == "cn" and element.children:  # <cn type="rational">1<sep/>2</cn>
         numbers = re.split(r"\s+", text)
         return f"\\frac{{{numbers[0]}}}{{{numbers[-1]}}}" if len(numbers) > 1 else text
-    return f"\\mathrm{{{text}}}" if len(text) > 1 and text.isalpha() and text.isascii() else sign_of(text)
+    return (
+        f"\\mathrm{{{text}}}"
+        if len(text) > 1 and text.isalpha() and text.isascii()
+        else sign_of(text)
+    )
 
 
 def _piece(element: Element, depth: int) -> str:
@@ -101,7 +120,9 @@ def _apply(head: Element, rest: list[Element], depth: int) -> str:
         return f"\\sqrt[{degree}]{{{first}}}" if degree not in ("", "2") else f"\\sqrt{{{first}}}"
     if name == "log":
         base = _inner(qualifiers.get("logbase"), depth)
-        return (f"\\log_{base}" if len(base) == 1 else f"\\log_{{{base}}}" if base else r"\log") + f"({first})"
+        return (
+            f"\\log_{base}" if len(base) == 1 else f"\\log_{{{base}}}" if base else r"\log"
+        ) + f"({first})"
     if name in _WRAPPED:
         opening, closing = _WRAPPED[name]
         return opening + first + closing
@@ -161,7 +182,9 @@ def _bound(name: str, qualifiers: dict[str, Element], arguments: list[Element], 
     if name == "int":
         limits = (f"_{_group(low)}" if low else "") + (f"^{_group(high)}" if high else "")
         return f"{sign}{limits} {body} \\, d{variable}"
-    limits = (f"_{{{variable}={low}}}" if low else f"_{variable}") + (f"^{_group(high)}" if high else "")
+    limits = (f"_{{{variable}={low}}}" if low else f"_{variable}") + (
+        f"^{_group(high)}" if high else ""
+    )
     return f"{sign}{limits} {body}"
 
 

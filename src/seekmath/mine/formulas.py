@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine import html_kernels as k
+from seekmath.mine import html_tokens as k
 from seekmath.mine.asciimath import asciimath_to_latex
 from seekmath.mine.html_names import TAGS
 from seekmath.mine.marks import mark, undelimited
@@ -65,7 +65,9 @@ class Formulas:
 
 def no_formulas(count: int) -> Formulas:
     """For a page whose elements hold none."""
-    return Formulas(np.zeros(count + 1, np.int32), np.zeros(1, np.uint8), np.zeros((1, 2), np.int32))
+    return Formulas(
+        np.zeros(count + 1, np.int32), np.zeros(1, np.uint8), np.zeros((1, 2), np.int32)
+    )
 
 
 def find_formulas(page: "Tokens", style: TextStyle) -> Formulas:
@@ -165,7 +167,7 @@ def _of_container(page: "Tokens", token: int, scripted: bool) -> Found:
         if not source:
             found = re.search(rb"data-mathml\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", inner)
             source = html.unescape((found[1] or found[2]).decode()) if found else ""
-        if "display=\"block\"" in source:
+        if 'display="block"' in source:
             display = True
         return _annotation(source.encode()) or latex_of_math(source.encode()), display
     found = re.search(rb"data-latex\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", inner)
@@ -222,7 +224,9 @@ def _of_url(source: str) -> str:
     found = re.search(r"(?:^|&)(?:latex|chl|tex|eq|formula|math|f)=([^&]*)", query)
     text = unquote_plus((found[1] if found else query).replace("+", "%20"))
     return re.sub(
-        r"^(?:\\(?:dpi|bg|fg|large|small|inline|fn|huge|LARGE|Large)\b(?:\{[^}]*\}|_\w+)?\s*)+", "", text
+        r"^(?:\\(?:dpi|bg|fg|large|small|inline|fn|huge|LARGE|Large)\b(?:\{[^}]*\}|_\w+)?\s*)+",
+        "",
+        text,
     ).strip()
 
 
@@ -240,8 +244,9 @@ def _of_tex(page: "Tokens", token: int, _: bool) -> Found:
     display = tag[:4].lower() in (b"<div", b"<pre", b"<p>", b"<p ") or b"display" in tag
     for opening, closing in _DELIMITERS:
         if text.startswith(opening):
-            if not text.endswith(closing) or (text.count(opening) > 1 and opening != "\\begin{"
-                                              and opening != closing):
+            if not text.endswith(closing) or (
+                text.count(opening) > 1 and opening != "\\begin{" and opening != closing
+            ):
                 return None, display
             return text, display or opening in ("\\[", "$$", "\\begin{")
     if "\\(" in text or "$" in text or _SENTENCE.search(text):
@@ -277,7 +282,11 @@ def _of_data(page: "Tokens", token: int, _: bool) -> Found:
     for name in _DATA_NAMES:
         latex = attributes.get(name, "")
         display = display or latex.lstrip().startswith(("\\[", "$$"))
-        if len(latex) < 4000 and _LOOKS_TEX.search(latex) and not latex.lstrip().startswith(("{", "[")):
+        if (
+            len(latex) < 4000
+            and _LOOKS_TEX.search(latex)
+            and not latex.lstrip().startswith(("{", "["))
+        ):
             return latex, display
     return None, False
 

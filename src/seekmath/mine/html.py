@@ -12,8 +12,8 @@ import numpy as np
 from seekmath.mine import html_names as names
 from seekmath.mine.formulas import find_formulas, no_formulas
 from seekmath.mine.html_blocks import HAS_TEX, write_blocks
-from seekmath.mine.html_kernels import H1, ROLE_SHIFT, TITLE, Bytes, Ints, tokenize
 from seekmath.mine.html_nest import nest
+from seekmath.mine.html_tokens import H1, ROLE_SHIFT, TITLE, Bytes, Ints, tokenize
 from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
 from seekmath.mine.marks import MARKS
 from seekmath.mine.tex_text import TextStyle, mark_text

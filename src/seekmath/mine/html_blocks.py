@@ -6,10 +6,10 @@ carry a formula replaced by their LaTeX between private marks.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from seekmath.mine.html_kernels import (
+from seekmath.mine.compiled import kernel
+from seekmath.mine.html_tokens import (
     BLOCK,
     BOILERPLATE,
     COMMENTS,
@@ -45,7 +45,7 @@ _MOST_CELL = 400
 _PRIVATE = 0xE000
 
 
-@njit(cache=True)
+@kernel
 def _put(out: Bytes, at: int, point: int) -> int:
     """Write a character as UTF-8; the place behind it."""
     if point < 0x80:
@@ -63,7 +63,7 @@ def _put(out: Bytes, at: int, point: int) -> int:
     return at + 4
 
 
-@njit(cache=True)
+@kernel
 def _number(source: Bytes, at: int, end: int, windows: Ints) -> tuple[int, int]:
     """A numeric reference behind ``&#``: the place behind it, and its character (-1: none)."""
     base = 10
@@ -93,7 +93,7 @@ def _number(source: Bytes, at: int, end: int, windows: Ints) -> tuple[int, int]:
     return at, point
 
 
-@njit(cache=True)
+@kernel
 def _entity(source: Bytes, at: int, end: int, entities: NDArray[np.uint32]) -> tuple[int, int]:
     """A named reference behind ``&``: the place behind it, and offset·16+length (0: none)."""
     mask = len(entities) - 1
@@ -119,7 +119,7 @@ def _entity(source: Bytes, at: int, end: int, entities: NDArray[np.uint32]) -> t
     return behind, found
 
 
-@njit(cache=True)
+@kernel
 def _write_text(
     source: Bytes,
     at: int,
@@ -195,23 +195,23 @@ def _write_text(
     return place, letters, words, signs
 
 
-@njit(cache=True)
+@kernel
 def _type_of(tag: int, letters: int) -> int:
     if H1 <= tag <= H6:
         return tag - H1 + 1
     if tag == LI:
         return ITEM
-    return CELL if (tag == TD or tag == TH) and letters <= _MOST_CELL else PLAIN
+    return CELL if (tag in (TD, TH)) and letters <= _MOST_CELL else PLAIN
 
 
-@njit(cache=True)
+@kernel
 def _trimmed(out: Bytes, begin: int, end: int) -> int:
     while end > begin and (out[end - 1] == 32 or out[end - 1] == 10):
         end -= 1
     return end
 
 
-@njit(cache=True)
+@kernel
 def _script_end(out: Bytes, opened: int, place: int, linked: bool) -> int:
     """Close ``^{`` or ``_{`` at ``opened``: one character needs no braces, nothing no script."""
     inner = opened + 2
@@ -227,7 +227,7 @@ def _script_end(out: Bytes, opened: int, place: int, linked: bool) -> int:
     return place + 1
 
 
-@njit(cache=True)
+@kernel
 def _holds_formulas(
     source: Bytes, at: int, end: int, formula: Ints, token: int, behind: int
 ) -> bool:
@@ -244,7 +244,7 @@ def _holds_formulas(
     return dollars > 3
 
 
-@njit(cache=True)
+@kernel
 def write_blocks(
     source: Bytes,
     count: int,
@@ -312,11 +312,11 @@ def write_blocks(
                 else:
                     out[place] = 96
                     place += 1
-            if tag == UL or tag == OL:
+            if tag in (UL, OL):
                 indent -= 1
             if bits & BLOCK:
                 stop = _trimmed(out, begin, place)
-                cell = tag == TD or tag == TH
+                cell = tag in (TD, TH)
                 if (seen and stop > begin) or (cell and empty_cell):
                     if not seen:
                         stop, type_ = begin, CELL
@@ -330,7 +330,7 @@ def write_blocks(
                     type_ = PLAIN
                 else:
                     place = begin
-                if cell or tag == LI or tag == TR or H1 <= tag <= H6:
+                if cell or tag in (LI, TR) or H1 <= tag <= H6:
                     type_ = PLAIN
                 if cell:
                     empty_cell = False
@@ -408,12 +408,12 @@ def write_blocks(
             boundaries += 1
             row += tag == TR
             empty_cell = own == CELL or (empty_cell and tag != TR)
-        if close[token] > token + 1 or effect or tag == TD or tag == TH:
+        if close[token] > token + 1 or effect or tag in (TD, TH):
             stack[depth], opened[depth], before[depth] = token, place, linked
             boundary[depth] = boundaries
             depth += 1
             link += (flags[token] & LINK) != 0
-            indent += tag == UL or tag == OL
+            indent += tag in (UL, OL)
             if effect == 1 or effect == 2:
                 out[place], out[place + 1] = (94 if effect == 1 else 95), 123
                 place += 2

@@ -8,15 +8,15 @@ from html.entities import html5
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine import html_kernels as k
+from seekmath.mine import html_tokens as k
 
 _SPECIAL = """address article aside blockquote body button center dd details dialog dir div dl dt
     fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr iframe legend li main
     menu nav noscript object ol p pre section select summary table tbody td template textarea tfoot
     th thead title tr ul caption marquee applet"""
-_BLOCKS = """address article aside blockquote body center dd details dir div dl dt fieldset figcaption
-    figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre section summary
-    table tbody tfoot thead tr td th ul caption legend"""
+_BLOCKS = """address article aside blockquote body center dd details dir div dl dt fieldset
+    figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre
+    section summary table tbody tfoot thead tr td th ul caption legend"""
 _CLOSE_P = """address article aside blockquote center details dialog dir div dl fieldset figcaption
     figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre section summary
     table ul li dt dd"""
@@ -82,9 +82,10 @@ _ROLES = {
     k.ROLE_KATEX: "katex",
     k.ROLE_KATEX_DISPLAY: "katex-display",
     k.ROLE_WIKIPEDIA: "mwe-math-element",
-    k.ROLE_CONTAINER: "mathjax mathjax_display mathjax_svg mathjax_svg_display mathjax_chtml mjx-chtml",
-    k.ROLE_TEX: """math tex latex js-render-math js-inline-math js-display-math arithmatex math-inline
-        math-display mathjax_process asciimath tex2jax_process""",
+    k.ROLE_CONTAINER: """mathjax mathjax_display mathjax_svg mathjax_svg_display mathjax_chtml
+        mjx-chtml""",
+    k.ROLE_TEX: """math tex latex js-render-math js-inline-math js-display-math arithmatex
+        math-inline math-display mathjax_process asciimath tex2jax_process""",
     k.ROLE_PREVIEW: "mathjax_preview",
     k.ROLE_HTML: "texhtml formula",
     k.ROLE_NUMBER: "eqno ltx_eqn_eqno equation-number",
@@ -135,16 +136,24 @@ def _words() -> dict[int, int]:
     entries = {name_hash(word): k.BOILERPLATE for word in _BOILERPLATE.split()}
     entries |= {name_hash(word): k.COMMENTS for word in _COMMENTS.split()}
     whole = dict.fromkeys(_BOILERPLATE_NAMES.split(), k.BOILERPLATE)
-    whole |= {name: k.MAIN | k.KEPT for name in _MAIN_NAMES.split()}
-    whole |= {name: k.KEPT for name in _KEPT_NAMES.split()}
+    whole |= dict.fromkeys(_MAIN_NAMES.split(), k.MAIN | k.KEPT)
+    whole |= dict.fromkeys(_KEPT_NAMES.split(), k.KEPT)
     for role, names in _ROLES.items():
-        whole |= {name: role << k.ROLE_SHIFT for name in names.split()}
+        whole |= dict.fromkeys(names.split(), role << k.ROLE_SHIFT)
     return entries | {name_hash(name) ^ 1: flags for name, flags in whole.items()}
 
 
 def _effects() -> NDArray[np.int32]:
     effects = np.zeros(k.KNOWN, np.int32)
-    for name, effect in {"sup": 1, "sub": 2, "code": 3, "tt": 3, "pre": 4, "xmp": 4, "br": 5}.items():
+    for name, effect in {
+        "sup": 1,
+        "sub": 2,
+        "code": 3,
+        "tt": 3,
+        "pre": 4,
+        "xmp": 4,
+        "br": 5,
+    }.items():
         effects[TAGS[name]] = effect
     return effects
 

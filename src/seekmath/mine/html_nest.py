@@ -1,11 +1,9 @@
 """Where each element ends: implied end tags and scopes, without building a tree (compiled)."""
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from seekmath.mine.html_kernels import (
-    A,
+from seekmath.mine.compiled import kernel
+from seekmath.mine.html_tokens import (
     BARRIER,
     CLOSES_P,
     DD,
@@ -34,6 +32,7 @@ from seekmath.mine.html_kernels import (
     TR,
     UL,
     VOID,
+    A,
     Bytes,
     Ints,
     P,
@@ -42,7 +41,7 @@ from seekmath.mine.html_kernels import (
 _SCAN = 512  # levels that a tag looks for its element: bounds the time of hostile nesting
 
 
-@njit(cache=True)
+@kernel
 def _letters(source: Bytes, start: int, end: int) -> int:
     """Characters that are not spaces; a Chinese character counts once."""
     count = 0
@@ -51,12 +50,12 @@ def _letters(source: Bytes, start: int, end: int) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel
 def _bits(properties: Ints, tag: int) -> int:
     return int(properties[tag]) if tag < KNOWN else 0
 
 
-@njit(cache=True)
+@kernel
 def _find(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high: int) -> int:
     """Level of the nearest open element with a tag in low..high, no table part between; or -1."""
     for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
@@ -68,19 +67,19 @@ def _find(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high:
     return -1
 
 
-@njit(cache=True)
+@kernel
 def _item_level(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high: int) -> int:
     """Level of the open list item that a new one ends; an inner list keeps it open."""
     for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
         tag = kind[stack[level]]
         if low <= tag <= high:
             return level
-        if tag == UL or tag == OL or _bits(properties, tag) & BARRIER:
+        if tag in (UL, OL) or _bits(properties, tag) & BARRIER:
             return -1
     return -1
 
 
-@njit(cache=True)
+@kernel
 def _part_level(stack: Ints, kind: Ints, depth: int, tag: int) -> int:
     """Level down to which a new row, cell or table section closes what is open in its table."""
     level = depth
@@ -88,20 +87,20 @@ def _part_level(stack: Ints, kind: Ints, depth: int, tag: int) -> int:
         opened = kind[stack[at]]
         if opened == TABLE:
             return level
-        if opened == TD or opened == TH:
+        if opened in (TD, TH):
             level = at
         elif opened == TR:
-            if tag == TD or tag == TH:
+            if tag in (TD, TH):
                 return level
             level = at
-        elif opened == TBODY or opened == THEAD or opened == TFOOT:
-            if tag == TR or tag == TD or tag == TH:
+        elif opened in (TBODY, THEAD, TFOOT):
+            if tag in (TR, TD, TH):
                 return level
             level = at
     return depth
 
 
-@njit(cache=True)
+@kernel
 def _level_for_start(stack: Ints, kind: Ints, properties: Ints, depth: int, tag: int) -> int:
     """How many open elements stay open when an element starts."""
     bits = _bits(properties, tag)
@@ -112,7 +111,7 @@ def _level_for_start(stack: Ints, kind: Ints, properties: Ints, depth: int, tag:
         return _part_level(stack, kind, depth, tag)
     if tag == LI:
         level = _item_level(stack, kind, properties, depth, LI, LI)
-    elif tag == DT or tag == DD:
+    elif tag in (DT, DD):
         level = _item_level(stack, kind, properties, depth, DT, DD)
     elif tag == A:
         level = _find(stack, kind, properties, depth, A, A)
@@ -120,9 +119,9 @@ def _level_for_start(stack: Ints, kind: Ints, properties: Ints, depth: int, tag:
             if _bits(properties, kind[stack[between]]) & SPECIAL:
                 level = -1
                 break
-    elif tag == OPTION and depth and kind[stack[depth - 1]] == OPTION:
-        level = depth - 1
-    elif H1 <= tag <= H6 and depth and H1 <= kind[stack[depth - 1]] <= H6:
+    elif (tag == OPTION and depth and kind[stack[depth - 1]] == OPTION) or (
+        H1 <= tag <= H6 and depth and H1 <= kind[stack[depth - 1]] <= H6
+    ):
         level = depth - 1
     depth = level if level >= 0 else depth
     if bits & CLOSES_P:
@@ -131,7 +130,7 @@ def _level_for_start(stack: Ints, kind: Ints, properties: Ints, depth: int, tag:
     return depth
 
 
-@njit(cache=True)
+@kernel
 def _level_for_end(stack: Ints, kind: Ints, properties: Ints, depth: int, tag: int) -> int:
     """How many open elements stay open behind an end tag; all of them if it has no element."""
     bits = _bits(properties, tag)
@@ -148,7 +147,7 @@ def _level_for_end(stack: Ints, kind: Ints, properties: Ints, depth: int, tag: i
     return depth
 
 
-@njit(cache=True)
+@kernel
 def nest(
     source: Bytes,
     count: int,

@@ -35,7 +35,13 @@ def page_macros(source: bytes) -> Macros:
         inner = _braced(window, configured.end()) if configured else None
         if inner is not None:
             macros |= _entries(inner)
-    for name in (b"\\newcommand", b"\\renewcommand", b"\\providecommand", b"\\def", b"\\DeclareMathOp"):
+    for name in (
+        b"\\newcommand",
+        b"\\renewcommand",
+        b"\\providecommand",
+        b"\\def",
+        b"\\DeclareMathOp",
+    ):
         for window in _windows(source, name, 0):
             macros |= _definitions(window, 1)[0]
     return macros

@@ -1,9 +1,9 @@
 """Which blocks of a page are its content, and their joining to one text (compiled)."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from seekmath.mine.compiled import kernel
 from seekmath.mine.html_blocks import (
     BEGIN,
     CELL,
@@ -20,7 +20,7 @@ from seekmath.mine.html_blocks import (
     TOKEN,
     TYPE,
 )
-from seekmath.mine.html_kernels import CONTAINER, KNOWN, MAIN, Bytes, Ints
+from seekmath.mine.html_tokens import CONTAINER, KNOWN, MAIN, Bytes, Ints
 
 # A block of running text: so many characters, and few of them links.
 _GOOD_LETTERS, _GOOD_LINKS = 60, 0.2
@@ -29,7 +29,7 @@ _SHARE, _MAIN_SHARE = 0.75, 0.4
 _LINK_DENSE = 0.6
 
 
-@njit(cache=True)
+@kernel
 def _good(blocks: Ints, count: int) -> Ints:
     """Characters of running text before each token, one entry more than tokens."""
     good = np.zeros(count + 2, np.int32)
@@ -42,7 +42,7 @@ def _good(blocks: Ints, count: int) -> Ints:
     return good
 
 
-@njit(cache=True)
+@kernel
 def content_range(
     blocks: Ints, count: int, kind: Ints, flags: Ints, close: Ints, properties: Ints
 ) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def content_range(
     return chosen, close[chosen]
 
 
-@njit(cache=True)
+@kernel
 def keep_blocks(blocks: Ints, low: int, high: int) -> NDArray[np.bool_]:
     """Blocks of the content: inside its element, not mostly links; whole rows of tables."""
     keep = np.zeros(len(blocks), np.bool_)
@@ -97,7 +97,7 @@ def keep_blocks(blocks: Ints, low: int, high: int) -> NDArray[np.bool_]:
     return keep
 
 
-@njit(cache=True)
+@kernel
 def join_blocks(
     out: Bytes, blocks: Ints, keep: NDArray[np.bool_]
 ) -> tuple[Bytes, NDArray[np.int64]]:
@@ -118,7 +118,11 @@ def join_blocks(
         if last_type == CELL and not same_row:
             text[at], text[at + 1], text[at + 2] = 32, 124, 10
             at += 3
-        if last_type >= 0 and not same_row and (kind != last_type or (kind != ITEM and kind != CELL)):
+        if (
+            last_type >= 0
+            and not same_row
+            and (kind != last_type or (kind != ITEM and kind != CELL))
+        ):
             text[at] = 10
             at += 1
         if 1 <= kind <= 6:

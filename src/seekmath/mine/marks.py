@@ -10,7 +10,9 @@ MARKS = "\ue000\ue001\ue002\ue003"
 _ANY = re.compile(f"[{MARKS}\x00]")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n\s*")
 _PAIRS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
-_DEFINITION = re.compile(r"\\(?:(?:re|provide)?newcommand\*?|renewcommand\*?|def|DeclareMathOperator\*?)\b")
+_DEFINITION = re.compile(
+    r"\\(?:(?:re|provide)?newcommand\*?|renewcommand\*?|def|DeclareMathOperator\*?)\b"
+)
 
 
 def mark(latex: str, display: bool, macros: Macros) -> str:

@@ -78,7 +78,9 @@ def _element(name: str, attributes: str, rendered: bool, stack: list[Element]) -
     tag = found.get("data-mml-node", tag.removeprefix("mjx-")).lower()
     code = found.get("data-c") or next(iter(_CODE.findall(found.get("class", ""))), "")
     if code:
-        stack[-1].text += chr(min(int(code, 16), 0x10FFFF)) if re.fullmatch(r"[0-9A-Fa-f]+", code) else ""
+        stack[-1].text += (
+            chr(min(int(code, 16), 0x10FFFF)) if re.fullmatch(r"[0-9A-Fa-f]+", code) else ""
+        )
     if tag not in _MIRRORED:
         return stack[-1]
     element = Element(tag, found)

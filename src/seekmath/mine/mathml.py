@@ -16,8 +16,23 @@ _VARIANTS = {
     "bold-italic": "boldsymbol",
 }  # fmt: skip
 _LARGE = ("\\sum", "\\prod", "\\int", "\\oint", "\\bigcup", "\\bigcap", "\\lim", "\\coprod")
-_NAMES_UNDER = (*_LARGE, "\\max", "\\min", "\\sup", "\\inf", "\\limsup", "\\liminf", "\\arg", "\\iint",
-                "\\iiint", "\\bigoplus", "\\bigotimes", "\\bigwedge", "\\bigvee", "\\operatorname")
+_NAMES_UNDER = (
+    *_LARGE,
+    "\\max",
+    "\\min",
+    "\\sup",
+    "\\inf",
+    "\\limsup",
+    "\\liminf",
+    "\\arg",
+    "\\iint",
+    "\\iiint",
+    "\\bigoplus",
+    "\\bigotimes",
+    "\\bigwedge",
+    "\\bigvee",
+    "\\operatorname",
+)
 
 
 def latex_of_math(source: bytes) -> str:
@@ -114,7 +129,7 @@ def _table(element: Element, depth: int, name: str | None = None) -> str:
     rows = []
     widest = 1
     for line in element.children:
-        cells = [cell for cell in line.children]
+        cells = list(line.children)
         if line.tag == "mlabeledtr":
             cells = cells[1:]
         widest = max(widest, len(cells))
@@ -151,7 +166,17 @@ def _convert(element: Element, depth: int) -> str:
         return _mfenced(element, depth)
     if tag in CONTENT:
         return content_to_latex(element, depth)
-    if tag in ("mrow", "mstyle", "mpadded", "math", "merror", "mtd", "texatom", "menclose", "mphantom"):
+    if tag in (
+        "mrow",
+        "mstyle",
+        "mpadded",
+        "math",
+        "merror",
+        "mtd",
+        "texatom",
+        "menclose",
+        "mphantom",
+    ):
         inner = _row(children, depth) if children else element.text.strip()
         if tag == "menclose" and "box" in element.attributes.get("notation", ""):
             return f"\\boxed{{{inner}}}"
@@ -189,7 +214,9 @@ def _mfenced(element: Element, depth: int) -> str:
     opening, closing = attributes.get("open", "("), attributes.get("close", ")")
     if len(element.children) == 1:
         middle = _unwrapped(element.children[0])
-        name = {"()": "pmatrix", "[]": "bmatrix", "||": "vmatrix", "{": "cases"}.get(opening + closing)
+        name = {"()": "pmatrix", "[]": "bmatrix", "||": "vmatrix", "{": "cases"}.get(
+            opening + closing
+        )
         if middle.tag == "mtable" and name:
             return _table(middle, depth, name)
     separators = attributes.get("separators", ",").strip()
@@ -214,8 +241,10 @@ def _layout(tag: str, element: Element, depth: int) -> str:
         return f"\\sqrt[{second}]{{{first}}}"
     if tag == "msup":
         primes = set(second) == {"'"} or second == "\\prime"
-        return f"{_base(first)}{second}" if set(second) == {"'"} else (
-            f"{_base(first)}'" if primes else f"{_base(first)}^{_script(second)}"
+        return (
+            f"{_base(first)}{second}"
+            if set(second) == {"'"}
+            else (f"{_base(first)}'" if primes else f"{_base(first)}^{_script(second)}")
         )
     if tag == "msub":
         return f"{_base(first)}_{_script(second)}"
@@ -241,8 +270,10 @@ def _over(element: Element, first: str, second: str) -> str:
         return f"\\overset{{{second}}}{{{first}}}"
     if first.startswith("\\overbrace"):
         return f"{first}^{_script(second)}"
-    return f"{_base(first)}^{_script(second)}" if first.startswith(_NAMES_UNDER) else (
-        f"\\overset{{{second}}}{{{first}}}"
+    return (
+        f"{_base(first)}^{_script(second)}"
+        if first.startswith(_NAMES_UNDER)
+        else (f"\\overset{{{second}}}{{{first}}}")
     )
 
 
@@ -273,4 +304,3 @@ def _multiscripts(element: Element, depth: int) -> str:
         else:
             after += script
     return (f"{{}}{before}" if before else "") + base + after
-

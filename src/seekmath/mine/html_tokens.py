@@ -6,8 +6,9 @@ come in as arguments, so that a cached kernel never holds an old table.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from seekmath.mine.compiled import kernel
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
@@ -38,7 +39,7 @@ _HASH, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _ATTRIBUTE_SCAN = 600
 
 
-@njit(cache=True)
+@kernel
 def _look_up(table: NDArray[np.uint32], key: np.uint32) -> int:
     """Value of a hash in a table of (key, value) rows with open addressing; 0 if absent."""
     mask = len(table) - 1
@@ -50,22 +51,22 @@ def _look_up(table: NDArray[np.uint32], key: np.uint32) -> int:
     return 0
 
 
-@njit(cache=True)
+@kernel
 def _is_space(byte: int) -> bool:
     return byte == 32 or (9 <= byte <= 13)
 
 
-@njit(cache=True)
+@kernel
 def _lower(byte: int) -> int:
     return byte + 32 if 65 <= byte <= 90 else byte
 
 
-@njit(cache=True)
+@kernel
 def _is_letter(byte: int) -> bool:
     return 97 <= (byte | 32) <= 122
 
 
-@njit(cache=True)
+@kernel
 def _joined(flags: int, more: int) -> int:
     """Both sets of flags; the first role stays, except that data give way to a named form."""
     low = (1 << ROLE_SHIFT) - 1
@@ -75,7 +76,7 @@ def _joined(flags: int, more: int) -> int:
     return ((flags | more) & low) | role << ROLE_SHIFT
 
 
-@njit(cache=True)
+@kernel
 def _word_flags(source: Bytes, start: int, end: int, words: NDArray[np.uint32]) -> int:
     """Flags of the words of a class, id or role: whole, squeezed (side-bar), and each part."""
     flags = 0
@@ -104,7 +105,7 @@ def _word_flags(source: Bytes, start: int, end: int, words: NDArray[np.uint32]) 
     return flags
 
 
-@njit(cache=True)
+@kernel
 def _contains(source: Bytes, start: int, end: int, needle: Bytes) -> bool:
     """Does a value hold a lower-case needle, letter case and spaces aside?"""
     matched = 0
@@ -121,7 +122,7 @@ def _contains(source: Bytes, start: int, end: int, needle: Bytes) -> bool:
     return False
 
 
-@njit(cache=True)
+@kernel
 def _value_flags(
     source: Bytes, name: int, start: int, end: int, words: NDArray[np.uint32], needles: Bytes
 ) -> int:
@@ -155,7 +156,7 @@ def _value_flags(
     return 0
 
 
-@njit(cache=True)
+@kernel
 def _attributes(
     source: Bytes,
     at: int,
@@ -213,7 +214,7 @@ def _attributes(
     return -1, flags
 
 
-@njit(cache=True)
+@kernel
 def _name(source: Bytes, at: int, tags: NDArray[np.uint32]) -> tuple[int, int]:
     """A tag's name: the place behind it, and its number (above ``KNOWN`` for a name unknown)."""
     key = _HASH
@@ -228,7 +229,7 @@ def _name(source: Bytes, at: int, tags: NDArray[np.uint32]) -> tuple[int, int]:
     return at, number if number else KNOWN + (int(key) & 0x3FFFFFFF)
 
 
-@njit(cache=True)
+@kernel
 def _behind_markup(source: Bytes, at: int) -> int:
     """The place behind a comment, doctype or processing instruction that starts at ``at``."""
     length = len(source)
@@ -247,7 +248,7 @@ def _behind_markup(source: Bytes, at: int) -> int:
     return min(length, at + 1)
 
 
-@njit(cache=True)
+@kernel
 def _raw_end(source: Bytes, at: int, name_start: int, name_end: int) -> int:
     """Where the end tag of a raw text element (script, style, title …) begins."""
     length = len(source)
@@ -265,7 +266,7 @@ def _raw_end(source: Bytes, at: int, name_start: int, name_end: int) -> int:
     return length
 
 
-@njit(cache=True)
+@kernel
 def _count_tags(source: Bytes) -> int:
     count = 0
     for at in range(len(source) - 1):
@@ -275,7 +276,7 @@ def _count_tags(source: Bytes) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel
 def tokenize(
     source: Bytes,
     tags: NDArray[np.uint32],
