@@ -57,10 +57,11 @@ def test_the_charset_is_found_where_it_stands(body, stated):
     "body",
     [
         "<div>" * 2000 + "deep" + "</div>" * 2000,
+        "<li><table>" * 1500 + "deep",
         "<p " + "a=1 " * 100_000 + ">x</p>",
         "&amp;" * 200_000,
         "\x00" * 100_000 + "<p>x</p>",
-        "<math>" + "<mrow>" * 20_000 + "</math>",
+        "<math>" + "<mrow>" * 2000 + "</math>",
         "$" * 100_000,
         "\\(" * 2000,
         "<",

@@ -1,6 +1,7 @@
 """Pages to records: charset, main text with formulas, language; and ``seekmath extract``."""
 
 import re
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from seekmath.core.files import BadInput
 from seekmath.core.seeds import digest
 from seekmath.mine.charset import decode
 from seekmath.mine.crawl import RawPage, read_pages
-from seekmath.mine.html import main_text
+from seekmath.mine.html import HostilePage, main_text
 from seekmath.mine.urls import host_of, path_of
 
 _USER_AGENT = "seekmath/0.1 (+https://arxiv.org/abs/2402.03300; page extraction)"
@@ -24,7 +25,11 @@ _ENGLISH = frozenset("the of and to in is for that with are be this as on by a a
 
 
 def extract_page(page: RawPage) -> dict[str, Any]:
-    """The page record (``core.records.PAGE``) of a crawled page."""
+    """The page record (``core.records.PAGE``) of a crawled page.
+
+    Raises:
+        HostilePage: it has too many tags or is nested too deeply; the message is the reason.
+    """
     title, text, formulas = main_text(decode(page.body, page.charset)[:_MOST_CHARACTERS])
     return {
         "url": page.url,
@@ -53,20 +58,37 @@ def language_of(text: str) -> str:
 def extract_inputs(inputs: list[str]) -> Iterator[dict[str, Any]]:
     """Extract HTML files, URLs and every page of WARC files: url, title, text, and the rest.
 
+    A page of a WARC file beyond the bounds is named on stderr and left out.
+
     Raises:
-        BadInput: a file is absent or a URL cannot be fetched.
+        BadInput: a file is absent, a URL cannot be fetched, or the one page is beyond the bounds.
     """
     for given in inputs:
         if re.match(r"https?://", given):
-            yield extract_page(_fetch(given))
+            yield _single(_fetch(given))
         elif not Path(given).is_file():
             raise BadInput(f"{given}: no such file; give HTML files, WARC files or http(s) URLs")
         elif re.search(r"\.warc(?:\.gz)?$", given):
-            for page in read_pages(given):
-                yield extract_page(page)
+            yield from _of_warc(given)
         else:
-            body = Path(given).read_bytes()
-            yield extract_page(RawPage(given, f"{given}:0:{len(body)}", body, None))
+            with open(given, "rb") as file:
+                body = file.read(_MOST_BYTES)
+            yield _single(RawPage(given, f"{given}:0:{len(body)}", body, None))
+
+
+def _of_warc(path: str) -> Iterator[dict[str, Any]]:
+    for page in read_pages(path):
+        try:
+            yield extract_page(page)
+        except HostilePage as error:
+            print(f"{page.url}: left out: {error}", file=sys.stderr)
+
+
+def _single(page: RawPage) -> dict[str, Any]:
+    try:
+        return extract_page(page)
+    except HostilePage as error:
+        raise BadInput(f"{page.url}: {error}: no page to be read as text") from None
 
 
 def _fetch(url: str) -> RawPage:

@@ -30,12 +30,24 @@ _LINK_DENSE = 0.6
 
 
 @kernel
-def _good(blocks: Ints, count: int) -> Ints:
-    """Characters of running text before each token, one entry more than tokens."""
+def _running(blocks: Ints, count: int) -> Ints:
+    """Characters of running text before each token, one entry more than tokens.
+
+    Where most of the text stands in short blocks, they count as much as the long ones.
+    """
+    long = short = 0
+    for row in range(len(blocks)):
+        letters = blocks[row, LETTERS]
+        if blocks[row, LINKED] <= _GOOD_LINKS * letters:
+            if letters >= _GOOD_LETTERS:
+                long += letters
+            else:
+                short += letters
+    least = _GOOD_LETTERS if long >= short else 0
     good = np.zeros(count + 2, np.int32)
     for row in range(len(blocks)):
         letters = blocks[row, LETTERS]
-        if letters >= _GOOD_LETTERS and blocks[row, LINKED] <= _GOOD_LINKS * letters:
+        if letters >= least and blocks[row, LINKED] <= _GOOD_LINKS * letters:
             good[blocks[row, TOKEN] + 1] += letters
     for token in range(1, count + 2):
         good[token] += good[token - 1]
@@ -51,7 +63,7 @@ def content_range(
     The innermost element that says it is the content and holds half of the running text; else
     the innermost container that holds most of it.
     """
-    good = _good(blocks, count)
+    good = _running(blocks, count)
     total = good[count + 1]
     best, named = -1, -1
     for token in range(count):

@@ -178,7 +178,7 @@ def _convert(element: Element, depth: int) -> str:
         "mphantom",
     ):
         inner = _row(children, depth) if children else element.text.strip()
-        if tag == "menclose" and "box" in element.attributes.get("notation", ""):
+        if tag == "menclose" and "box" in element.attributes.get("notation", "box"):
             return f"\\boxed{{{inner}}}"
         return "" if tag == "mphantom" else inner
     return _layout(tag, element, depth)

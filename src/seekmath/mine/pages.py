@@ -19,6 +19,7 @@ from seekmath.core.records import PAGE
 from seekmath.mine.crawl import Damage, RawPage, read_pages
 from seekmath.mine.engine import Beat, Task, run_shards
 from seekmath.mine.extract import extract_page
+from seekmath.mine.html import HostilePage
 from seekmath.mine.minhash import signatures
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.words import count_words, scored_words
@@ -122,6 +123,8 @@ def page_row(page: RawPage, plan: PageSettings) -> dict[str, Any]:
             "words": " ".join(scored_words(found["text"], plan.scored_words)),
             "signature": minima.astype("<u4").tobytes(),
         }
+    except HostilePage as error:
+        return dropped_row(page, str(error))
     except (
         ValueError,
         ArithmeticError,
