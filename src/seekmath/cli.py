@@ -163,25 +163,70 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
 
 
 @commands.command(short_help=_HELP["grade"])
-@click.option("--pairs", required=True, help="JSON lines with gold and prediction (.gz too).")
-@click.option("--out", required=True, help="The same lines with verdict, extracted and reason.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-def grade(pairs: str, out: str, as_json: bool) -> None:
-    """Judge recorded answers: a full solution or a bare answer against the gold answer.
+@click.argument("gold", required=False)
+@click.argument("answer", required=False)
+@click.option("--explain", is_flag=True, help="Show how both answers were read.")
+@click.option("--choice", "choices", multiple=True, help="Text of a choice, A first; repeat.")
+@click.option("--strict", is_flag=True, help="As a reward: nothing hedged is right.")
+@click.option("--pairs", help="JSON lines with gold and prediction (.gz too).")
+@click.option("--out", help="The same lines with verdict, extracted and reason.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def grade(
+    gold: str | None,
+    answer: str | None,
+    explain: bool,
+    choices: tuple[str, ...],
+    strict: bool,
+    pairs: str | None,
+    out: str | None,
+    as_json: bool,
+) -> None:
+    r"""Judge an answer, or a file of recorded answers, against the gold answer.
 
-    Example:
+    ANSWER is a full solution or a bare answer; so are the predictions of a file. GOLD may be a
+    worked solution. A negative answer goes after "--".
+
+    Examples:
+
+        seekmath grade '\\frac{1}{2}' 'The answer is 0.5.' --explain
 
         seekmath grade --pairs answers.jsonl --out graded.jsonl
     """
+    from seekmath.core.files import BadInput
     from seekmath.verify.grade import grade_pairs
 
-    counts = grade_pairs(Path(pairs), Path(out))
+    if (gold is None or answer is None) == (pairs is None or out is None):
+        raise BadInput("grade: give GOLD and ANSWER, or --pairs FILE and --out FILE")
+    if gold is not None and answer is not None:
+        _grade_one(gold, answer, list(choices), strict, explain, as_json)
+        return
+    counts = grade_pairs(Path(pairs or ""), Path(out or ""), strict=strict)
     if as_json:
         click.echo(json.dumps(counts, ensure_ascii=False))
         return
     for name, value in counts.items():
         click.echo(f"{name}: {_short(value)}")
     click.echo(f"written to {out}")
+
+
+def _grade_one(
+    gold: str, answer: str, choices: list[str], strict: bool, explained: bool, as_json: bool
+) -> None:
+    from seekmath.verify.explain import explain
+
+    found = explain(gold, answer, choices=choices, strict=strict)
+    lines = {
+        "verdict": {True: "right", False: "wrong", None: "none"}[found.grade.verdict],
+        "reason": found.grade.reason,
+        "extracted": found.grade.extracted,
+    }
+    if explained:
+        lines |= {"gold": found.gold, "answer": found.answer}
+    if as_json:
+        click.echo(json.dumps({**lines, "verdict": found.grade.verdict}, ensure_ascii=False))
+        return
+    for name, value in lines.items():
+        click.echo(f"{name}: {value}")
 
 
 @commands.command(short_help=_HELP["report"])

@@ -3,47 +3,52 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from fractions import Fraction
 
 from seekmath.verify.chinese import chinese_numbers
+from seekmath.verify.units import Unit, chinese_unit, unit_of
 
 
 @dataclass(frozen=True)
 class Clean:
-    """An answer without dressing, and whether it carried a percent sign."""
+    """An answer without dressing, whether it carried a percent sign, and its unit."""
 
     text: str
     percent: bool
+    unit: Unit | None = None
 
 
-_UNITS = (
-    r"(?:deg(?:ree)?s?|dollars?|cents?|euros?|pounds?|yuan|rupees?|hours?|hrs?|minutes?|mins?|"
-    r"seconds?|secs?|days?|weeks?|months?|years?(?:\s+old)?|inch(?:es)?|feet|foot|yards?|yds?|"
-    r"miles?|(?:centi|kilo|milli|deci)?(?:met(?:er|re)s?|grams?|lit(?:er|re)s?)|units?|square|sq|"
-    r"cubic|cm|mm|km|kg|mg|mph|kph|ft|in|oz|ounces?|lbs?|ml|mL|gallons?|cups?|points?|people|"
-    r"students?|ways?|times|per|an?|hour|km/h|m/s|radians?|ppm|volts?|joules?|newtons?|watts?)"
-)
-_UNITS_ZH = "|".join(
-    "千米 厘米 毫米 分米 平方米 平方厘米 平方分米 平方千米 立方米 立方厘米 立方分米 千克 公斤"
-    " 小时 分钟 公里 公顷 毫升 美元 个 元 角 米 克 吨 秒 天 年 月 人 本 张 枚 支 颗 朵 块 只 把"
-    " 页 棵 条 辆 件 岁 次 度 箱 袋 瓶 组 升 名 位 双 套 层 道 种 斤 盒 架 艘 头 匹 根 座 间 台"
-    " 排 杯 包 份 幅 串 篇 首 分 周 日 吋 亩".split()
-)
-_TRAILING = re.compile(
-    rf"(?<=[\d}})])\s*(?:[\s/]*\b{_UNITS}\b\.?\s*(?:\^?\{{?[23]\}}?)?\s*)+$", re.IGNORECASE
-)
-_TRAILING_ZH = re.compile(rf"(?<=[\d}})])\s*(?:{_UNITS_ZH})[^\d]*$")
 _TEXT = r"\\(?:text|mathrm|mbox|textbf|textnormal|textrm|mathbf|rm|operatorname)"
+# After a number, a root, a closing bracket or a constant.
+_AFTER = r"(?:(?<=[\d})\]°π])|(?<=\\pi))"
+# Atomic and short: a phrase is read once, however it ends. 12 per cent is no unit.
+_PHRASE = re.compile(
+    rf"{_AFTER}(?>\s*)(?=[A-Za-z/])"
+    r"(?P<phrase>(?>(?:[A-Za-z]{1,12}\.?(?:\^\{?-?[23]\}?)?|/|[ ·*-]){1,12}))"
+    r"(?P<end>$|[,;}])"
+)
 # Any text after a number is a unit, but not a word that joins or answers.
 _TEXT_UNIT = re.compile(
-    r"(?<=[\d})])\s*(?:\\?[ ,;!~])*"
-    rf"{_TEXT}\s*\{{(?!\s*(?:or|and|if|for)\b)[^{{}}]*\}}(?:\s*\^\s*\{{?\d\}}?)?(?=\s*(?:,|;|$))"
+    rf"(?:{_AFTER}|(?<=~))(?>(?:\\?[ ,;!~])*){_TEXT}\s*"
+    r"\{(?!\s*(?:or|and|if|for)\b)(?P<text>[^{}]*)\}"
+    r"(?P<power>(?>\s*)\^(?>\s*)\{?-?\d\}?)?(?>\s*)(?=[,;)\]]|\\right|\\\}|$)"
 )
 _CURLY_UNIT = re.compile(r"(?<=\d)\s*\{\\rm\s[^{}]*\}")
-_ONE_LETTER_UNIT = re.compile(r"(?<=[\d})])\s*(?:[mgshLlVAJNWKCF]|m/s|km/h)(?:\^?\{?[23]\}?)?$")
+_NUMERALS = "零〇一二两三四五六七八九十百千万亿"
+_CHINESE_PHRASE = re.compile(
+    rf"(?<=[\d}})\]{_NUMERALS}])\s*(?P<phrase>(?!分之|点|又)[\u4e00-\u9fff/]{{1,20}})$"
+)
+_COMPOUND = re.compile(r"(\d+)\s*([A-Za-z]+)\.?,?\s+(?:and\s+)?(\d+)\s*([A-Za-z]+)\.?")
+_ONE_LETTER_UNIT = re.compile(r"(?<=[\d})])\s*([mgshlLVAJNWKCF])(\^?\{?[23]\}?)?$")
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]([-+]?\d{1,3})\b")
 _SCIENTIFIC_X = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
 _PERCENT = re.compile(r"\s*(?:\\?%|\bpercent(?:age)?\b|\bpct\b)\s*\.?$", re.IGNORECASE)
 _MONEY = re.compile(r"[€£¥₹]|\b(?:USD|RMB|EUR|CNY|US)\b|\bRs\.?(?=\s*\d)")
+_DOLLAR = Unit((("dollar", 1),), Fraction(1), "dollars")
+# A dollar sign before a number is money where it is escaped, or opens no formula.
+_DOLLARS = re.compile(r"\\\$\s?\d|^[^$]*\$\s?\d[^$]*$")
+_DELIMITERS = re.compile(r'\\?["$]|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*\.?')
+_MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
 _BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
 _MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")
 _SIGNS = str.maketrans(
@@ -55,31 +60,77 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 def clean(text: str) -> Clean:
     """An answer ready for the parser."""
-    text = _unicode(text).lstrip(" :").strip()
+    text = re.sub(r"\s+", " ", _unicode(text)).lstrip(" :").strip()
     if "\\\\" in text and "\\begin" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
-    text = _unnested(re.sub(r'\\?["$]', "", text))
-    text = _thousands(re.sub(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", r"\1", text))
-    text = _MONEY.sub("", text)
+    text = re.sub(r"^(?:\\(?:displaystyle|textstyle)|\\[,;:! ]|\s)+(?![A-Za-z])", "", text)
+    money = _DOLLARS.search(text) is not None
+    text = _unnested(_DELIMITERS.sub("", text))
+    text = _thousands(re.sub(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
+    text = _MODULE.sub("", _MONEY.sub("", text))
     text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
     text = re.sub(r"^(?:\\approx|≈|~)\s*", "", text.strip()).rstrip(".。,;").strip()
     text = re.sub(r"(?<=[A-Za-z\u4e00-\u9fff])!+$", "", text)
     percent = bool(_PERCENT.search(text))
     text = _PERCENT.sub("", text).strip()
-    text = _TEXT_UNIT.sub("", _CURLY_UNIT.sub("", text))
-    text = _TRAILING_ZH.sub("", _TRAILING.sub("", text)).strip()
+    text, unit = _without_units(_CURLY_UNIT.sub("", text))
     text = _SCIENTIFIC_X.sub("*", _SCIENTIFIC.sub(r"*10^{\1}", text))
     text = _MIXED.sub(r"(\1+\2/\3)", text)
     builder = _BUILDER.fullmatch(text)
     if builder and "\\}" in text:
         text = builder.group(2).rstrip("\\")
-    text = chinese_numbers(text)
-    return Clean(_unwrapped(text), percent)
+    text = _unwrapped(chinese_numbers(text))
+    return Clean(text, percent, unit or (_DOLLAR if money else None))
 
 
-def without_short_unit(text: str) -> str:
+def _without_units(text: str) -> tuple[str, Unit | None]:
+    """The text without units, and the unit at its end."""
+    compound = _COMPOUND.fullmatch(text)
+    if compound:
+        return _compound(text, compound)
+    unit: Unit | None = None
+
+    def text_unit(match: re.Match[str]) -> str:
+        nonlocal unit
+        measured = unit_of(match["text"] + (match["power"] or ""))[1]
+        if measured is None and len(match["text"].strip(" ~")) == 1:
+            return match.group()  # 4 \\mathrm{i}
+        unit = measured
+        return ""
+
+    def phrase(match: re.Match[str]) -> str:
+        nonlocal unit
+        known, measured = unit_of(match["phrase"])
+        words = re.findall("[A-Za-z]+", match["phrase"])
+        # One letter could as well be a variable; see without_short_unit.
+        if not known or not words or (len(words) == 1 and len(words[0]) == 1):
+            return match.group()
+        unit = measured
+        return match["end"]
+
+    text = _TEXT_UNIT.sub(text_unit, text)
+    text = _PHRASE.sub(phrase, text).strip()
+    chinese = None if text.isascii() else _CHINESE_PHRASE.search(text)
+    if chinese:
+        known, unit = chinese_unit(chinese["phrase"])
+        text = text[: chinese.start()] if known else text
+    return text.strip(), unit
+
+
+def _compound(text: str, match: re.Match[str]) -> tuple[str, Unit | None]:
+    """5 feet 3 inches, in inches."""
+    large, small = unit_of(match[2])[1], unit_of(match[4])[1]
+    if large is None or small is None or large.dimension != small.dimension:
+        return text, None
+    return f"{match[1]}*{large.factor / small.factor}+{match[3]}", small
+
+
+def without_short_unit(text: str) -> tuple[str, Unit | None]:
     """Take off a unit of one letter, which without the other answer could be a variable."""
-    return _ONE_LETTER_UNIT.sub("", text)
+    match = _ONE_LETTER_UNIT.search(text)
+    if match is None:
+        return text, None
+    return text[: match.start()].rstrip(), unit_of(match[1] + (match[2] or ""))[1]
 
 
 def _unnested(text: str) -> str:
@@ -103,7 +154,8 @@ def _unicode(text: str) -> str:
 
 def _thousands(text: str) -> str:
     # Only a well-formed group of threes is a thousands separator; (1,234) of a tuple is none.
-    text = re.sub(r"(?<=\d)(?:\{\s*,\s*\}|,\\!|\\!,|\\,|,\\,|\\!)\s*(?=\d{3}(?!\d))", ",", text)
+    text = re.sub(r"(?<=\d)(?:,\\!\s?|\s?\{\s?,\s?\}\s?|\\!,)(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"(?<=\d)(?:\\,|,\\,|\\!)\s?(?=\d{3}(?!\d))", ",", text)
     whole = re.compile(r"(?<![\d.,(\[{])[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?!\s*[,)\]])")
     text = whole.sub(lambda m: m.group().replace(",", ""), text)
     spaced = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d,])")
@@ -120,6 +172,6 @@ def _unwrapped(text: str) -> str:
 def words(text: str) -> str:
     """A text answer for comparison: letters, digits and Chinese characters only, lower case."""
     text = re.sub(rf"(?:{_TEXT}|\\boxed)(?![A-Za-z])|\\[ ,;!]|[$~]", " ", text)
-    if re.search(r"[\\^_=<>/*+|(){}\[\],:]|\d\.\d", re.sub(r"[{}]|[.。]\s*$", "", text)):
+    if re.search(r"[\\^_=<>/*+|(){}\[\],:]|\.\d", re.sub(r"[{}]|[.。]\s*$", "", text)):
         return ""
     return re.sub(r"[^\w]", "", unicodedata.normalize("NFKC", text)).casefold()

@@ -1,21 +1,27 @@
 r"""Whether two answers are equal: text, then exact arithmetic, then numbers at seeded points.
 
-The relation is symmetric, never executes anything, does no computer algebra, and takes time linear
-in the length of the answers; so a verdict never depends on a clock or on the machine's load.
+The relation is symmetric, never executes anything and never looks at a clock: each comparison has
+an allowance of work, so a verdict is the same on every machine and under every load.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from seekmath.verify.clean import Clean, clean, without_short_unit, words
-from seekmath.verify.compare import same
+from seekmath.verify.compare import Comparison, Rules
 from seekmath.verify.latex import MAX_CHARACTERS, Node, parse
 from seekmath.verify.lexer import Unreadable
+from seekmath.verify.numeric import has_value
+from seekmath.verify.units import Unit, clash
+from seekmath.verify.value import TooMuchWork, Work
 
 _WHOLE = re.compile(r"-?[0-9]+")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_TIME = re.compile(r"(\d{1,2}):([0-5]\d)\s?([ap]m)?", re.IGNORECASE)
 _HUNDRED = Node("num", number=Fraction(100))
+DEFAULT = Rules()
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,13 @@ class Verdict:
     reason: str
 
 
-def equal(gold: str, answer: str) -> Verdict:
+def equal(gold: str, answer: str, rules: Rules = DEFAULT) -> Verdict:
     """Compare an answer with the gold answer.
 
     Args:
         gold: the right answer, LaTeX or plain.
         answer: the answer to judge.
+        rules: how the answer may differ.
     """
     gold, answer = gold.strip(), answer.strip()
     if not gold:
@@ -39,17 +46,32 @@ def equal(gold: str, answer: str) -> Verdict:
     if gold == answer:
         return Verdict(True, "same text")
     if max(len(gold), len(answer)) > MAX_CHARACTERS:
-        unread = len(gold) > MAX_CHARACTERS
-        return Verdict(None if unread else False, f"longer than {MAX_CHARACTERS} characters")
+        if len(gold) > MAX_CHARACTERS:
+            return Verdict(None, f"the gold answer is longer than {MAX_CHARACTERS} characters")
+        return Verdict(False, f"refused: longer than {MAX_CHARACTERS} characters")
     if _WHOLE.fullmatch(gold) and _WHOLE.fullmatch(answer):
         alike = _digits(gold) == _digits(answer)
         return Verdict(alike, f"whole numbers {'equal' if alike else 'differ'}")
     left, right = clean(gold), clean(answer)
+    if clash(left.unit, right.unit):
+        return Verdict(False, f"units differ: {_names(left.unit, right.unit)}")
     if left.text and left == right:
         return Verdict(True, "same text")
     if words(gold) and words(gold) == words(answer):
         return Verdict(True, "same words")
-    return _by_value(gold, left, right)
+    times = _TIME.fullmatch(left.text), _TIME.fullmatch(right.text)
+    if times[0] and times[1]:
+        alike = _clock(times[0]) == _clock(times[1])
+        return Verdict(alike, f"times of day {'equal' if alike else 'differ'}")
+    return _by_value(gold, left, right, rules)
+
+
+def _clock(time: re.Match[str]) -> tuple[int, str, str]:
+    return int(time[1]), time[2], (time[3] or "").casefold()
+
+
+def _names(*units: Unit | None) -> str:
+    return " and ".join(unit.name for unit in units if unit)
 
 
 def _digits(text: str) -> str:
@@ -59,9 +81,8 @@ def _digits(text: str) -> str:
     return sign + digits if digits else "0"
 
 
-def _by_value(gold: str, left: Clean, right: Clean) -> Verdict:
-    left_node = _read(left.text)
-    right_node = _read(right.text)
+def _by_value(gold: str, left: Clean, right: Clean, rules: Rules) -> Verdict:
+    left_node, right_node = _read(left.text), _read(right.text)
     if isinstance(left_node, str):
         squeezed = re.sub(r"\s|\\[,;:! ]", "", left.text)
         if squeezed and squeezed == re.sub(r"\s|\\[,;:! ]", "", right.text):
@@ -71,12 +92,43 @@ def _by_value(gold: str, left: Clean, right: Clean) -> Verdict:
         return Verdict(None, f"the gold answer cannot be read ({left_node})")
     if isinstance(right_node, str):
         return Verdict(False, f"the answer is not an expression ({right_node})")
+    work = Work()
+
+    def same(one: Node, other: Node) -> bool:
+        return Comparison(rules, work).same(one, other)
+
+    try:
+        verdict = _compared(left, right, (left_node, right_node), same)
+    except TooMuchWork:
+        verdict = Verdict(False, "refused: more arithmetic than an answer needs")
+    except RecursionError:
+        verdict = Verdict(False, "refused: too deep")
+    if not verdict.right and not has_value(left_node, Work()):
+        return Verdict(None, "the gold answer has no value")
+    return verdict
+
+
+def _compared(
+    left: Clean, right: Clean, nodes: tuple[Node, Node], same: Callable[[Node, Node], bool]
+) -> Verdict:
+    nodes = _scaled(left.unit, right.unit, nodes)
     if left.percent != right.percent:
-        return _with_percent(left_node, right_node, left.percent)
-    if same(left_node, right_node):
-        return Verdict(True, "equal in value")
-    other = _second_reading(left.text, right.text)
+        return _with_percent(*nodes, left.percent, same)
+    if same(*nodes):
+        converted = left.unit and right.unit and left.unit.factor != right.unit.factor
+        return Verdict(True, "equal after conversion" if converted else "equal in value")
+    other = _second_reading(left, right, same)
     return other or Verdict(False, "different in value")
+
+
+def _scaled(left: Unit | None, right: Unit | None, nodes: tuple[Node, Node]) -> tuple[Node, Node]:
+    """The answer in the gold answer's unit."""
+    if left is None or right is None or left.factor == right.factor:
+        return nodes
+    if left.dimension != right.dimension:
+        return nodes
+    ratio = Node("num", number=right.factor / left.factor)
+    return nodes[0], Node("*", (nodes[1], ratio))
 
 
 def _read(text: str) -> Node | str:
@@ -85,19 +137,29 @@ def _read(text: str) -> Node | str:
         return parse(text)
     except Unreadable as error:
         return str(error)
+    except RecursionError:
+        return "too deep"
 
 
-def _second_reading(left: str, right: str) -> Verdict | None:
-    """What both sides may also mean: 2,74 as a decimal; 5 m with a unit; {1, 2} for (1, 2)."""
-    for reading, reason in ((_as_decimal, "decimal comma"), (without_short_unit, "but for a unit")):
-        pair = [reading(text) for text in (left, right)]
-        changed = sum(a != b for a, b in zip(pair, (left, right), strict=True))
-        # On one side only: a unit on both sides has to be the same one.
-        if changed != 1 or (reading is _as_decimal and "." not in left + right):
-            continue
-        nodes = [_read(text) for text in pair]
-        if isinstance(nodes[0], Node) and isinstance(nodes[1], Node) and same(nodes[0], nodes[1]):
-            return Verdict(True, f"equal in value, {reason}")
+def _second_reading(
+    left: Clean, right: Clean, same: Callable[[Node, Node], bool]
+) -> Verdict | None:
+    """What one side may also mean: 2,74 as a decimal; 5 m with a unit."""
+    shorter = without_short_unit(left.text), without_short_unit(right.text)
+    units = left.unit or shorter[0][1], right.unit or shorter[1][1]
+    # On one side only: a unit on both sides has to be the same one.
+    if (shorter[0][1] is None) != (shorter[1][1] is None) and not clash(*units):
+        nodes = _read(shorter[0][0]), _read(shorter[1][0])
+        if isinstance(nodes[0], Node) and isinstance(nodes[1], Node):
+            scaled = _scaled(*units, nodes)  # type: ignore[arg-type]
+            if same(*scaled):
+                return Verdict(True, "equal in value, but for a unit")
+    texts = _as_decimal(left.text), _as_decimal(right.text)
+    changed = sum(a != b for a, b in zip(texts, (left.text, right.text), strict=True))
+    if changed == 1 and "." in left.text + right.text:
+        nodes = _read(texts[0]), _read(texts[1])
+        if isinstance(nodes[0], Node) and isinstance(nodes[1], Node) and same(*nodes):  # type: ignore[arg-type]
+            return Verdict(True, "equal in value, decimal comma")
     return None
 
 
@@ -105,7 +167,9 @@ def _as_decimal(text: str) -> str:
     return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
 
 
-def _with_percent(left: Node, right: Node, left_has_it: bool) -> Verdict:
+def _with_percent(
+    left: Node, right: Node, left_has_it: bool, same: Callable[[Node, Node], bool]
+) -> Verdict:
     """50% is 50 with its unit, or one half; 50 is never one half."""
     if same(left, right):
         return Verdict(True, "equal but for the percent sign")

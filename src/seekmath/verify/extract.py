@@ -3,13 +3,13 @@ r"""The final answer in a solution: boxed, after ####, stated, a letter, or the 
 import re
 from dataclasses import dataclass
 
-from seekmath.verify.equal import equal
+from seekmath.verify.choices import LETTERS, joined, last_letter, letters_of
 from seekmath.verify.prose import candidates, is_formula, value_of
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What was found and how: boxed, hashes, stated, letter, bare, last, or none."""
+    """What was found and how: boxed, hashes, stated, output, letter, bare, last, or none."""
 
     answer: str | None
     how: str
@@ -22,19 +22,20 @@ _MOST_READ = 100_000
 _MOST_BOXES = 20
 _FINAL = re.compile(r"final\s+answer\s*(?:is|:|=|\*\*)\s*:?\s*", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?:answer\s*(?:is|:|=|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:|答案\s*(?:是|为|：|:)"
-    r"|故选|应选|因此选|所以选|故答案为)\s*[:：]?\s*",
+    r"(?:answer\s*(?:is|:|=|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:"
+    r"|^答\s*[:：]|答案应?该?\s*(?:是|为|：|:)|故选|应选|因此选|所以选|故答案为)\s*[:：]?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 # What may stand between two boxes that are one answer.
 _JOINED = re.compile(
-    r"(?:[\s,;、$.()\[\]{}&]|\\[()\[\],;:! ]|\\quad|\\qquad)*"
+    r"(?:[\s,;、$.()\[\]{}&+]|\\[()\[\],;:! ]|\\quad|\\qquad)*"
     r"(?:(?:\\text\s*\{)?[^{}\\\n]{0,24}?(?:\band\b|\bor\b|和|或)\s*\}?)?"
     r"(?:[\s,;、$()\[\]]|\\[()\[\],;:! ]|\\quad|\\qquad)*"
 )
+# The last block that a tool printed, where nothing follows it.
+_PRINTED = re.compile(r"```output\n((?:(?!```)[^\n]{0,2000}\n){1,50})(?:```)?\s*$")
 _CHAT_MARK = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id)\|>")
-_LETTERS = "ABCDEFGHIJ"
 
 
 def extract_answer(text: str, choices: list[str] | None = None) -> Extraction:
@@ -54,16 +55,14 @@ def extract_answer(text: str, choices: list[str] | None = None) -> Extraction:
         tail = re.sub(r"\\\\(?=[A-Za-z])", r"\\", tail)
     if _BOX.search(tail) and not all_boxed(tail):
         return Extraction(None, "none")  # cut off inside the box
-    for how, answer in _explicit(tail):
-        if choices:
-            letters = letters_of(answer, choices)
-            if letters:
-                return Extraction(letters, how)
-        elif answer or how in ("boxed", "hashes"):
-            return Extraction(answer, how)
     if choices:
-        letter = _last_letter(tail, len(choices))
-        return Extraction(letter, "letter" if letter else "none")
+        return _letter(tail, choices)
+    for how, answer in _explicit(tail):
+        if answer or how in ("boxed", "hashes"):
+            return Extraction(answer, how)
+    printed = _PRINTED.search(tail[-_TAIL:])
+    if printed and (line := printed[1].strip().rpartition("\n")[2].strip()):
+        return Extraction(line, "output")
     found = candidates(tail[-_TAIL:])
     if found:
         return Extraction(found[-1][1], "last")
@@ -71,8 +70,23 @@ def extract_answer(text: str, choices: list[str] | None = None) -> Extraction:
     return Extraction(short, "bare") if 0 < len(short) <= 200 else Extraction(None, "none")
 
 
+def _letter(tail: str, choices: list[str]) -> Extraction:
+    """The letter, or letters in order, that a solution of a multiple-choice problem names."""
+    alone = re.fullmatch(r"\W{0,9}((?:[A-J][\W_]{0,3}){1,10})", tail)
+    if alone and set(joined(alone[1])) <= set(LETTERS[: len(choices)]):
+        return Extraction(joined(alone[1]), "letter")
+    for how, said in _marked(tail) + [("stated", line) for line in _statements(tail)]:
+        letters = letters_of(said[:600].strip(), choices)
+        if letters is not None:
+            return Extraction(letters or None, how if letters else "none")
+    letter = last_letter(tail, len(choices))
+    return Extraction(letter, "letter" if letter else "none")
+
+
 def _is_bare(text: str) -> bool:
-    return "\\boxed" not in text and "####" not in text and bool(text.strip()) and is_formula(text)
+    if "\\boxed" in text or "####" in text or _STATED.search(text[-_TAIL:]):
+        return False
+    return bool(text.strip()) and is_formula(text)
 
 
 def _last_line(text: str) -> str:
@@ -81,8 +95,8 @@ def _last_line(text: str) -> str:
     return text.strip().split("\n")[-1].strip()
 
 
-def _explicit(tail: str) -> list[tuple[str, str]]:
-    """Answers that are marked as such, the surest first; of boxes and marks the later one."""
+def _marked(tail: str) -> list[tuple[str, str]]:
+    """Boxes, #### and "final answer is", the later one first."""
     marked: list[tuple[int, str, str]] = []
     boxes = box_run(tail)
     if boxes:
@@ -94,10 +108,18 @@ def _explicit(tail: str) -> list[tuple[str, str]]:
         marked.append((len(tail) - len(rest), "hashes", line))
     for match in list(_FINAL.finditer(tail))[-1:]:
         line = _line_after(tail, match)
-        said = value_of(line) if not _BOX.search(line) else None
-        if said:
-            marked.append((match.start(), "stated", said))
-    found = [(how, answer) for _, how, answer in sorted(marked, reverse=True)]
+        if not _BOX.search(line):
+            marked.append((match.start(), "stated", line))
+    return [(how, answer) for _, how, answer in sorted(marked, reverse=True)]
+
+
+def _explicit(tail: str) -> list[tuple[str, str]]:
+    """Answers that are marked as such, the surest first; of boxes and marks the later one."""
+    found = []
+    for how, text in _marked(tail):
+        answer = value_of(text) if how == "stated" else text
+        if answer is not None:
+            found.append((how, answer))
     if "boxed" not in dict(found) and "hashes" not in dict(found):
         found += [("stated", said) for line in _statements(tail) if (said := value_of(line))]
     return found
@@ -153,45 +175,3 @@ def box_run(text: str) -> tuple[int, list[str]] | None:
         run.insert(0, box)
     contents = list(dict.fromkeys(content for _, _, content in run))
     return run[-1][0], contents
-
-
-def letters_of(said: str, choices: list[str]) -> str | None:
-    """The letters that a statement names, or those of the choice whose text it repeats."""
-    said = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1", said).strip()
-    among = _LETTERS[: max(len(choices), 2)]
-    several = re.match(rf"\W*([{among}](?:(?:[\s,、和&]|and)*[{among}])*)(?![A-Za-z])", said)
-    if several and not (several.group(1) == "A" and re.match(r"\W*A\s+[a-z]", said)):
-        return "".join(sorted(set(re.findall(rf"[{among}]", several.group(1)))))
-    lower = re.fullmatch(r"\W*([a-j])\W*", said)
-    if lower:
-        return lower.group(1).upper()
-    same = [letter for letter, text in zip(_LETTERS, choices, strict=False) if _repeats(text, said)]
-    if len(same) == 1:
-        return same[0]
-    return _last_letter(said, len(choices))
-
-
-def _repeats(choice: str, said: str) -> bool:
-    choice = re.sub(r"^\s*\(?[A-J][).:、]\s*", "", choice).strip()
-    return bool(choice) and bool(equal(choice, said).right)
-
-
-def _last_letter(text: str, count: int) -> str | None:
-    """The letter a text begins with, or the last one that is neither denied nor an article."""
-    among = _LETTERS[: max(count, 2)]
-    leading = re.match(rf"\W*([{among}])(?=[.。):：,，、]|[\u4e00-\u9fff]|\s*$)", text)
-    if leading:
-        return leading.group(1)
-    denied = re.sub(
-        rf"(?:\bnot|n't(?:\s+be)?|\bnon|不是|不选)\s*\(?[{among}]\b(?:\s*(?:or|and|,|或)\s*[{among}]\b)*",
-        " ",
-        text,
-    )
-    letters = re.findall(
-        rf"(?<![A-Za-z\\'])\(?([{among}])\)?(?![A-Za-z'])(?!\s+[a-z]{{3,}}\s+[a-z])", denied
-    )
-    if not letters:
-        letters = re.findall(
-            rf"(?<![A-Za-z\\'])([{among.replace('A', '').replace('I', '')}])(?![A-Za-z'])", denied
-        )
-    return letters[-1] if letters else None

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
-from seekmath.verify.equal import equal
-from seekmath.verify.extract import all_boxed, extract_answer, letters_of
+from seekmath.verify.choices import letters_of
+from seekmath.verify.compare import Rules
+from seekmath.verify.equal import DEFAULT, equal
+from seekmath.verify.extract import all_boxed, extract_answer
 from seekmath.verify.prose import candidates, is_formula
 
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")  # GSM8K's annotations
@@ -25,7 +27,12 @@ class Grade:
 
 
 def grade(
-    gold: str, prediction: str, *, choices: list[str] | None = None, strict: bool = False
+    gold: str,
+    prediction: str,
+    *,
+    choices: list[str] | None = None,
+    strict: bool = False,
+    rules: Rules = DEFAULT,
 ) -> Grade:
     """Judge a full solution or a bare answer.
 
@@ -34,6 +41,7 @@ def grade(
         prediction: what is judged.
         choices: texts of the choices; then answers are letters.
         strict: as a reward: several different boxed answers, or a list of alternatives, are wrong.
+        rules: how an answer may differ from the gold answer.
     """
     gold_answer = gold_of(gold, choices)
     if gold_answer is None:
@@ -46,7 +54,7 @@ def grade(
     if choices:
         same = found.answer == gold_answer
         return Grade(same, found.answer, f"letter {'equal' if same else 'differs'} ({found.how})")
-    verdict = equal(gold_answer, found.answer)
+    verdict = equal(gold_answer, found.answer, rules)
     return Grade(verdict.right, found.answer, f"{verdict.reason} ({found.how})")
 
 
@@ -54,15 +62,16 @@ def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
     """The bare gold answer; a gold text may be a worked solution."""
     gold = _CALCULATOR.sub("", gold).strip()
     if choices and len(gold) <= 40:
-        return letters_of(gold, choices)
-    if choices or "\n" in gold or "\\boxed" in gold or "####" in gold:
-        return extract_answer(gold, choices).answer
-    if len(gold) <= 1000 and not is_formula(gold):
-        # "12 apples" is 12; a sentence is a worked solution; other words are the answer itself.
-        found = candidates(gold)
-        if len(found) == 1 or len(gold) > 120:
-            return extract_answer(gold).answer
-    return gold or None
+        return letters_of(gold, choices) or None
+    if choices or "\\boxed" in gold or "####" in gold:
+        # A gold text is trusted: a box that stays open ends with the text.
+        unclosed = "\\boxed{" in gold and not all_boxed(gold)
+        return gold.rpartition("\\boxed{")[2] if unclosed else extract_answer(gold, choices).answer
+    # "12 apples" is 12; a sentence is a worked solution; other words are the answer itself.
+    worked = "\n" in gold or len(gold) > 120 or len(candidates(gold)) == 1
+    if worked and not is_formula(gold):
+        return extract_answer(gold).answer
+    return re.sub(r"\s*\n\s*", " ", gold) or None
 
 
 def _hedged(prediction: str, gold: str) -> bool:
@@ -78,7 +87,7 @@ def _hedged(prediction: str, gold: str) -> bool:
     return bool(either.search(last)) and not either.search(gold)
 
 
-def grade_pairs(pairs: Path, out: Path) -> dict[str, Any]:
+def grade_pairs(pairs: Path, out: Path, *, strict: bool = False) -> dict[str, Any]:
     """Grade a file of recorded answers (``seekmath grade``).
 
     Each line has ``gold`` and ``prediction`` (``choices`` where there are any). A line with
@@ -94,7 +103,7 @@ def grade_pairs(pairs: Path, out: Path) -> dict[str, Any]:
     def graded() -> Iterator[dict[str, Any]]:
         for number, row in enumerate(read_jsonl(pairs), 1):
             for line in _pairs_of(row, f"{pairs}:{number}"):
-                judged = grade(line["gold"], line["prediction"], choices=line.get("choices"))
+                judged = grade(line["gold"], line["prediction"], choices=line.get("choices"), strict=strict)
                 counts["pairs"] += 1
                 key = {True: "right", False: "wrong", None: "unreadable"}[judged.verdict]
                 counts[key] += 1

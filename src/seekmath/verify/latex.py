@@ -5,6 +5,7 @@ products are flat, so that any input is read or refused in time linear in its le
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,9 +19,9 @@ _MAX_DEPTH = 90
 class Node:
     """One node of the tree: an operation, its operands, and a number or a name at the leaves.
 
-    ``op``: num, var, const, neg, + and * (of any number), /, ^, sqrt, fn, abs, !, binom, base,
-    tuple, list, set, union, matrix, rel (a chain). ``text`` is the name, the brackets, the
-    lengths of a matrix's rows, or the relations of a chain.
+    ``op``: num, var, const, neg, deg (degrees), + and * (of any number), /, ^, sqrt, fn, abs, !,
+    binom, base, tuple, list, set, union, matrix, rel (a chain). ``text`` is the name, the brackets, the
+    lengths of a matrix's rows, the relations of a chain, or "call" for what may be f(x).
     """
 
     op: str
@@ -33,7 +34,11 @@ CONSTANTS = {"\\pi": "pi", "e": "e", "i": "i", "\\infty": "inf"}
 _FRACTIONS = ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac")
 _BINOMIALS = ("\\binom", "\\dbinom", "\\tbinom")
 _NOT_FACTORS = {"\\cup", "\\cap", "\\pm", "\\mp", "\\end", "\\}", "\\\\", "\\rfloor", "\\rceil"}
+_ACCENTS = ("\\dot", "\\ddot", "\\hat", "\\tilde")
 _STARS = ("*", "\\cdot", "\\times", "\\ast")
+
+
+_MINUS_ONE = Node("neg", (Node("num", number=Fraction(1), text="1"),))
 
 
 def parse(text: str) -> Node:
@@ -147,6 +152,7 @@ class _Parser:
         # Signed first: -3 1/2 is minus the mixed number.
         factors = [self.signed()]
         divisions = 0
+        called = self.peek() == "("
         while True:
             token = self.peek()
             if token in _STARS:
@@ -160,6 +166,8 @@ class _Parser:
                 factors = [Node("/", (_flat("*", factors), self.signed()))]
             elif self._starts_factor(token):
                 self._juxtapose(factors, self.power())
+            elif called and len(factors) == 2 and factors[0].op == "var":
+                return Node("*", tuple(factors), text="call")  # f(x), or a product
             else:
                 return _flat("*", factors)
 
@@ -200,11 +208,11 @@ class _Parser:
         if self.take("^") is None:
             return base
         if self.take("°") is not None:
-            return base  # degrees count as the number itself
+            return Node("deg", (base,))
         if self.take("{") is not None:
-            if self.take("°", "'") is not None:
+            if (mark := self.take("°", "'")) is not None:
                 self.need("}")
-                return base
+                return Node("deg", (base,)) if mark == "°" else base
             exponent = self.sum()
             self.need("}")
         else:
@@ -238,9 +246,10 @@ class _Parser:
             if count > 3:
                 raise Unreadable("too many factorials")
             node = Node("!", (node,))
+        degrees = False
         while self.take("°") is not None:
-            pass
-        return node
+            degrees = True
+        return Node("deg", (node,)) if degrees else node
 
     def atom(self) -> Node:
         self.deeper()
@@ -294,6 +303,10 @@ class _Parser:
             name += "'"
         return Node("var", text=name)
 
+    def _accented(self, accent: str) -> Node:
+        inner = self._argument()
+        return self._variable(f"{accent} {inner.text}") if inner.op == "var" else inner
+
     def _bracket(self, opening: str) -> Node:
         outer, self.bars = self.bars, 0
         node = self.items()
@@ -326,8 +339,10 @@ class _Parser:
             return self._argument()
         if token in CONSTANTS:
             return Node("const", text=CONSTANTS[token])
+        if token in _ACCENTS:
+            return self._accented(token)
         if token == "\\begin":
-            return self._matrix()
+            return self._environment()
         if token in _NOT_FACTORS or _relation(token) is not None:
             raise Unreadable(f"unexpected {token}")
         return self._variable(token)
@@ -366,6 +381,8 @@ class _Parser:
                     break
                 factors.append(self.power())
             argument = _flat("*", factors)
+        if power == _MINUS_ONE and name in ("sin", "cos", "tan"):
+            name, power = f"arc{name}", None
         result = Node("fn", (argument, *base), text=name)
         return result if power is None else Node("^", (result, power))
 
@@ -375,28 +392,49 @@ class _Parser:
             words.append(str(token).removeprefix("word:"))
         return "".join(words)
 
-    def _matrix(self) -> Node:
+    def _environment(self) -> Node:
         self.need("{")
         kind = self._group_text()
-        if not kind.endswith("matrix") and kind != "array":
-            raise Unreadable(f"unknown environment {kind}")
         if kind == "array" and self.take("{"):
             self._group_text()
+        if kind in ("cases", "aligned", "align", "gathered"):
+            rows = self._rows(self._line)
+            return Node("list", tuple(part for row in rows for part in row))
+        if not kind.endswith("matrix") and kind != "array":
+            raise Unreadable(f"unknown environment {kind}")
+        if kind == "vmatrix":
+            raise Unreadable("a determinant")
+        rows = self._rows(self.sum)
+        flat = tuple(node for row in rows for node in row)
+        return Node("matrix", flat, text=",".join(str(len(row)) for row in rows))
+
+    def _line(self) -> Node:
+        r"""A line of a system of equations; the signs \& only align it."""
+        while self.take("&") is not None:
+            pass
+        parts, relations = [self.union()], []
+        while (relation := _relation(self.peek())) is not None:
+            self.place += 1
+            self.take("&")
+            relations.append(relation)
+            parts.append(self.union())
+        self.take(",")
+        return parts[0] if not relations else Node("rel", tuple(parts), text=" ".join(relations))
+
+    def _rows(self, cell: Callable[[], Node]) -> list[list[Node]]:
+        """Cells between & in lines between \\\\, up to the environment's end."""
         rows: list[list[Node]] = [[]]
         while self.peek() != "\\end":
-            rows[-1].append(self.sum())
+            rows[-1].append(cell())
             if self.take("\\\\") is not None and self.peek() != "\\end":
                 rows.append([])
             elif self.peek() not in ("&", "\\end"):
-                raise Unreadable("a matrix that does not end")
+                raise Unreadable("an environment that does not end")
             self.take("&")
         self.place += 1
         self.need("{")
         self._group_text()
-        flat = tuple(node for row in rows for node in row)
-        if kind == "vmatrix":
-            raise Unreadable("a determinant")
-        return Node("matrix", flat, text=",".join(str(len(row)) for row in rows))
+        return rows
 
 
 def _flat(op: str, parts: list[Node]) -> Node:

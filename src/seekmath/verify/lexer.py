@@ -23,8 +23,8 @@ RELATIONS = {
 _TEXT = "text|textnormal|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|hbox|operatorname|rm"
 _TOKEN = re.compile(
     rf"\\(?:{_TEXT})\s*\{{(?P<text>[^{{}}]*)\}}"
-    r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|\\(?P<command>[A-Za-z]+)|(?P<name>[A-Za-z]+)"
-    r"|(?P<other_name>[\u0370-\u03ff\u4e00-\u9fff])"
+    r"|(?P<number>\d+(?:\.\d+)?(?:\.(?=\s*[-+*/^)]))?|\.\d+)|\\(?P<command>[A-Za-z]+)|(?P<name>[A-Za-z]+)"
+    r"|(?P<greek>[\u0370-\u03ff])|(?P<chinese>[\u4e00-\u9fff、]+)"
     r"|(?P<sign>\\\\|\\[{}|]|<=|>=|!=|==|\*\*|[-+*/^_=(){}\[\],;|!<>≤≥⩽⩾≠≈∈∞√°&:'~∪∩])"
     r"|(?P<space>\s+|\\[,;:!> ]|\.{3,}|%|\\%|\\\$)|(?P<other>.)",
     re.DOTALL,
@@ -41,6 +41,7 @@ _ALIASES = {
     "rbrace": "\\}", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "infinite": "\\infty",
     "varnothing": "\\emptyset", "land": ",", "lor": ",", "∪": "\\cup", "∩": "\\cap",
     "lbrack": "[", "rbrack": "]", "lfloor": "\\lfloor", "degree": "°", "circ": "°",
+    "asin": "\\arcsin", "acos": "\\arccos", "atan": "\\arctan",
 }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def tokens(text: str) -> list[str]:
         Unreadable: a sign that no answer has, or too many tokens or digits.
     """
     found: list[str] = []
+    root = False
     for match in _TOKEN.finditer(text):
         kind, value = str(match.lastgroup), match.group()
         if kind == "other":
@@ -64,15 +66,19 @@ def tokens(text: str) -> list[str]:
         if kind == "number" and found and found[-1].startswith("word:"):
             raise Unreadable("digits inside a word")
         if kind == "number":
-            found.append(value)
+            # √13 and sqrt 13 are roots of the whole number, unlike LaTeX's \\sqrt 13.
+            found += ["{", value, "}"] if root else [value]
         elif kind == "text":
             found += _words(match["text"])
         elif kind == "command":
             found += _command(value[1:])
         elif kind == "name":
             found += _name(value)
+        elif kind == "chinese":
+            found.append("," if value in _SEPARATORS else f"word:{value}")
         elif kind != "space":
             found.append(_ALIASES.get(value, value))
+        root = value in ("√", "sqrt") or (root and kind == "space")
     return found
 
 

@@ -9,18 +9,22 @@ _MATH_WORDS = (
 )
 _COMMAND = r"\\(?:begin|end)\s*\{[a-z*]+\}(?:\{[clr|]+\})?|\\[A-Za-z]+"
 # A word is prose unless it is a command, a unit, or a name of at most three letters.
-_PROSE = re.compile(rf"(?:{_COMMAND})|(?P<word>[^\W\d_]{{2,}}|[\u4e00-\u9fff])", re.IGNORECASE)
+_PROSE = re.compile(
+    rf"(?:{_COMMAND})|(?<=\d)(?:or|and)(?=[A-Za-z]\W)|(?P<word>(?:(?![\u0370-\u03ff])[^\W\d_]){{2,}}|[\u4e00-\u9fff])",
+    re.IGNORECASE,
+)
 _NUMBER = (
     r"(?<![A-Za-z\d.\\])[-−]?[$€£¥]?\s?(?:\d{1,3}(?:[,，]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?"
     r"(?:\s*/\s*\d+)?(?:\s*\\?%)?"
 )
 _DOLLARS = r"\$\$(?P<d2>.+?)\$\$|(?<!\\)\$(?P<d1>(?:[^$\\]|\\.)+?)\$(?!\d)"
-_BRACKETS = r"\\\((?P<b1>.+?)\\\)|\\\[(?P<b2>.+?)\\\]"
+_BRACKETS = r"\\\((?P<b1>.{1,2000}?)\\\)|\\\[(?P<b2>.{1,2000}?)\\\]"
 _RAW = (
     r"-?\\[dt]?frac\s*\{[^{}]+\}\s*\{[^{}]+\}(?:\s*\\?%)?"
     r"|\\begin\{[a-z]*matrix\}.+?\\end\{[a-z]*matrix\}"
 )
 _CANDIDATE = re.compile(rf"{_DOLLARS}|{_BRACKETS}|(?P<raw>{_RAW})|(?P<number>{_NUMBER})", re.DOTALL)
+_AMOUNT = re.compile(_NUMBER)
 _COPULA = re.compile(r"\b(?:is|are|was|were|be|equals?|est)\b(?! not)|[=:：是为]|等于|应该是", re.I)
 _SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$)|[.](?=\s+[A-Z]|\s*$)|[。；]|\n")
 _KNOWN = frozenset(_MATH_WORDS.split())
@@ -53,7 +57,12 @@ def candidates(text: str) -> list[tuple[int, str]]:
     found = []
     for match in _CANDIDATE.finditer(text):
         body = next((g for g in match.groups() if g), match.group())
-        found.append((match.start(), body.strip()))
+        if match["d1"] and "?" in body:
+            # Two amounts of money, and not a formula between dollars.
+            start = match.start("d1")
+            found += [(start + m.start(), m.group()) for m in _AMOUNT.finditer(body)]
+        else:
+            found.append((match.start(), body.strip()))
     return found
 
 
@@ -63,6 +72,9 @@ def value_of(line: str) -> str | None:
     sentence = _sentence(line)
     if not sentence:
         return None
+    single = re.fullmatch(r"(?:\$+([^$]+)\$+|\\\(((?:(?!\\\)).)+)\\\))\W*", sentence)
+    if single:
+        return (single[1] or single[2]).strip()
     if is_formula(sentence):
         return _undressed(sentence)
     found = candidates(sentence)
