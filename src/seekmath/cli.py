@@ -188,7 +188,7 @@ def grade(
 
     Examples:
 
-        seekmath grade '\\frac{1}{2}' 'The answer is 0.5.' --explain
+        seekmath grade '\frac{1}{2}' 'The answer is 0.5.' --explain
 
         seekmath grade --pairs answers.jsonl --out graded.jsonl
     """

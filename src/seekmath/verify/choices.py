@@ -24,7 +24,7 @@ def letters_of(said: str, choices: list[str]) -> str | None:
         return joined(alone[1])
     if re.match(rf"\W{{0,9}}[{among}]\W{{0,3}}{_EITHER}\W{{0,3}}[{among}](?![A-Za-z])", said):
         return ""
-    same = _repeated(said, choices)
+    same = repeated(said, choices)
     if same:
         return same
     several = re.match(rf"\W{{0,9}}([{among}](?:(?:{_JOIN})?[{among}]){{0,9}})(?![A-Za-z])", said)
@@ -41,7 +41,7 @@ def joined(text: str) -> str:
     return "".join(sorted(set(re.findall("[A-J]", re.sub(r"\band\b", " ", text)))))
 
 
-def _repeated(said: str, choices: list[str]) -> str | None:
+def repeated(said: str, choices: list[str]) -> str | None:
     """The letter of the one choice that a statement repeats, in the same signs or in value."""
     texts = [re.sub(r"^\s*\(?[A-J][).:、]\s*", "", _STYLE.sub(r"\1", choice)) for choice in choices]
     for alike in (_same_signs, _same_value):

@@ -3,7 +3,7 @@ r"""The final answer in a solution: boxed, after ####, stated, a letter, or the 
 import re
 from dataclasses import dataclass
 
-from seekmath.verify.choices import LETTERS, joined, last_letter, letters_of
+from seekmath.verify.choices import LETTERS, joined, last_letter, letters_of, repeated
 from seekmath.verify.prose import candidates, is_formula, value_of
 
 
@@ -79,7 +79,9 @@ def _letter(tail: str, choices: list[str]) -> Extraction:
         letters = letters_of(said[:600].strip(), choices)
         if letters is not None:
             return Extraction(letters or None, how if letters else "none")
-    letter = last_letter(tail, len(choices))
+    whole = tail.strip().strip("$")
+    letter = repeated(whole, choices) if len(whole) <= 300 else None
+    letter = letter or last_letter(tail, len(choices))
     return Extraction(letter, "letter" if letter else "none")
 
 

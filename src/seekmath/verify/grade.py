@@ -103,7 +103,9 @@ def grade_pairs(pairs: Path, out: Path, *, strict: bool = False) -> dict[str, An
     def graded() -> Iterator[dict[str, Any]]:
         for number, row in enumerate(read_jsonl(pairs), 1):
             for line in _pairs_of(row, f"{pairs}:{number}"):
-                judged = grade(line["gold"], line["prediction"], choices=line.get("choices"), strict=strict)
+                judged = grade(
+                    line["gold"], line["prediction"], choices=line.get("choices"), strict=strict
+                )
                 counts["pairs"] += 1
                 key = {True: "right", False: "wrong", None: "unreadable"}[judged.verdict]
                 counts[key] += 1

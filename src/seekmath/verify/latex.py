@@ -20,8 +20,9 @@ class Node:
     """One node of the tree: an operation, its operands, and a number or a name at the leaves.
 
     ``op``: num, var, const, neg, deg (degrees), + and * (of any number), /, ^, sqrt, fn, abs, !,
-    binom, base, tuple, list, set, union, matrix, rel (a chain). ``text`` is the name, the brackets, the
-    lengths of a matrix's rows, the relations of a chain, or "call" for what may be f(x).
+    binom, base, tuple, list, set, union, matrix, rel (a chain). ``text`` is the name, the
+    brackets, the lengths of a matrix's rows, the relations of a chain, or "call" for what may be
+    f(x).
     """
 
     op: str

@@ -2,6 +2,8 @@ r"""Where mathematics stands in running text: formulas, numbers, and the words b
 
 import re
 
+from seekmath.verify.units import unit_of
+
 _MATH_WORDS = (
     "and or sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log lg exp sqrt pi frac"
     " infty infinity to cm mm km kg ft mph percent percentage pct dollars degrees miles meters"
@@ -25,6 +27,8 @@ _RAW = (
 )
 _CANDIDATE = re.compile(rf"{_DOLLARS}|{_BRACKETS}|(?P<raw>{_RAW})|(?P<number>{_NUMBER})", re.DOTALL)
 _AMOUNT = re.compile(_NUMBER)
+# Up to a stop: "5 in the box" is not five inches, nor "3 m" three metres for sure.
+_UNIT_WORDS = re.compile(r" ?((?:[A-Za-z]{2,12}(?: |/|\^\{?[23]\}?|²|³)?){1,4})(?=[.,;:!?)\n*$]|$)")
 _COPULA = re.compile(r"\b(?:is|are|was|were|be|equals?|est)\b(?! not)|[=:：是为]|等于|应该是", re.I)
 _SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$)|[.](?=\s+[A-Z]|\s*$)|[。；]|\n")
 _KNOWN = frozenset(_MATH_WORDS.split())
@@ -62,7 +66,9 @@ def candidates(text: str) -> list[tuple[int, str]]:
             start = match.start("d1")
             found += [(start + m.start(), m.group()) for m in _AMOUNT.finditer(body)]
         else:
-            found.append((match.start(), body.strip()))
+            unit = _UNIT_WORDS.match(text, match.end()) if match["number"] else None
+            measured = unit is not None and unit_of(unit[1])[1] is not None
+            found.append((match.start(), body.strip() + (unit[0] if unit and measured else "")))
     return found
 
 
