@@ -1,4 +1,4 @@
-"""The whole chain of recipes/laptop.yaml, small: killed in every stage, it ends as if never killed."""
+"""The chain of recipes/laptop.yaml, small: killed in every stage, it ends as if never killed."""
 
 import json
 import os

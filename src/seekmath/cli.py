@@ -27,11 +27,12 @@ _HELP = {
     "reward": "Train an outcome reward model on graded samples.",
     "grpo": "Reinforce a model with GRPO.",
     "evaluate": "Measure models on benchmarks: greedy accuracy, Maj@K, Pass@K.",
+    "compare": "Compare two evaluated models problem by problem.",
     "grade": "Judge recorded answers against gold answers.",
     "report": "Write the HTML report of a run.",
     "run": "Run a recipe: every stage that is not finished yet.",
 }
-_NOT_STAGES = ("extract", "grade", "report", "run")
+_NOT_STAGES = ("compare", "extract", "grade", "report", "run")
 
 
 class Commands(click.Group):
@@ -227,6 +228,41 @@ def _grade_one(
         return
     for name, value in lines.items():
         click.echo(f"{name}: {value}")
+
+
+@commands.command(short_help=_HELP["compare"])
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, problems named.")
+def compare(a: str, b: str, as_json: bool) -> None:
+    """Compare two models on the problems that both answered.
+
+    A and B are folders that `seekmath evaluate` left, or FOLDER:MODEL where one holds several
+    models. The difference is B less A in percentage points, with a 95% interval (paired bootstrap
+    over problems); p is McNemar's exact test on greedy answers, adjusted for the number of
+    benchmarks (Holm). Example:
+
+        seekmath compare runs/laptop/evaluate:sft runs/laptop/evaluate:grpo
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from seekmath.evaluate.compare import as_lines
+    from seekmath.evaluate.compare import compare as compared
+
+    rows = compared(a, b)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
+    table.add_column("benchmark")
+    table.add_column("metric")
+    for head in ("n", "A %", "B %", "B - A", "95%", "only A/B", "p", "p adj."):
+        table.add_column(head, justify="right", no_wrap=True)
+    for line in as_lines(rows):
+        table.add_row(*line)
+    Console().print(table)
 
 
 @commands.command(short_help=_HELP["report"])

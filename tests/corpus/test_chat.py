@@ -1,6 +1,5 @@
 from seekmath.corpus.chat import (
     render_example,
-    render_few_shot,
     render_prompt,
     with_choices,
     with_instruction,
@@ -34,8 +33,3 @@ def test_a_question_may_bring_choices_and_an_instruction(tokenizer):
     assert with_choices("Which?", None) == "Which?"
     assert with_instruction("Which?", "cot", "en") == "Which?"
     assert with_instruction("哪个？", "tool", "zh").startswith("哪个？\n请")
-
-
-def test_a_few_shot_prompt_ends_where_the_answer_begins(tokenizer):
-    ids = render_few_shot(tokenizer, "1+2?", [("1+1?", "#### 2"), ("2+2?", "#### 4")])
-    assert tokenizer.decode(ids) == "1+1?\n#### 2\n\n\n2+2?\n#### 4\n\n\n1+2?\n"

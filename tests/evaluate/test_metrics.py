@@ -1,8 +1,6 @@
 """Metrics against enumeration of every subset, and their laws."""
 
-import gzip
 import itertools
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -12,9 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seekmath.evaluate.metrics import bootstrap, maj_at_k, pass_at_k, wilson
-from seekmath.evaluate.runner import metrics_of
-from seekmath.verify.grade import grade
+from seekmath.core.files import read_json, read_parquet
+from seekmath.core.job import Job
+from seekmath.evaluate.metrics import (
+    best_of_k,
+    bootstrap,
+    holm,
+    maj_at_k,
+    mcnemar,
+    pass_at_k,
+    vote_calibration,
+    wilson,
+)
+from seekmath.evaluate.runner import evaluate
+from seekmath.evaluate.settings import EvaluateSettings
+from seekmath.evaluate.summary import by_problem, metrics_of, votes_of
 
 answers = st.lists(st.sampled_from(["right", "a", "b", "c", None]), min_size=1, max_size=8)
 
@@ -99,23 +109,77 @@ def test_equal_answers_vote_together_and_unreadable_problems_are_left_out():
     assert set(metrics) == {"greedy", *(f"{m}@{k}" for m in ("maj", "pass") for k in (1, 2, 4))}
 
 
+def best_by_enumeration(scores: list[float], right: list[bool], k: int) -> float:
+    """The chance that the best-scored sample is right, over all subsets, ties split evenly."""
+    total, subsets = 0.0, list(itertools.combinations(zip(scores, right, strict=True), k))
+    for subset in subsets:
+        top = [correct for score, correct in subset if score == max(subset)[0]]
+        total += sum(top) / len(top)
+    return total / len(subsets)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=8), st.data())
+def test_best_of_k_is_the_mean_over_all_subsets(samples: list, data: st.DataObject):
+    k = data.draw(st.integers(1, len(samples)))
+    scores, right = [float(score) for score, _ in samples], [correct for _, correct in samples]
+    by_hand = best_by_enumeration(scores, right, k)
+    assert best_of_k(scores, right, k) == pytest.approx(by_hand, abs=1e-12)
+
+
+@settings(deadline=None)  # the first call imports scipy
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int):
+    from scipy.stats import binomtest
+
+    n = only_a + only_b
+    theirs = binomtest(only_a, n).pvalue if n else 1.0
+    assert mcnemar(only_a, only_b) == pytest.approx(theirs, abs=1e-12)
+    assert mcnemar(only_a, only_b) == mcnemar(only_b, only_a)
+
+
+def test_p_values_of_many_benchmarks_are_adjusted_for_their_number():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_calibration_of_the_vote():
+    found = vote_calibration([(0.9, True), (0.9, True), (0.5, True), (0.5, False), (1.0, True)])
+    assert [row["n"] for row in found["bins"]] == [2, 3]
+    assert found["bins"][1]["accuracy"] == 1
+    assert found["error"] == pytest.approx((2 * 0.0 + 3 * (1 - 2.8 / 3)) / 5)
+    assert vote_calibration([]) == {"bins": [], "error": 0.0}
+
+
 @pytest.mark.shared
-def test_recorded_samples_by_enumeration(shared: Path):
-    with gzip.open(shared / "data/outputs/math_cot_100x8.jsonl.gz", "rt") as file:
-        problems = [json.loads(line) for line in file]
-    rows, votes = [], []
-    for problem in problems:
-        judged = [grade(problem["gt"], text) for text in problem["code"]]
-        identity = str(problem["idx"])
-        rows += [row(identity, k, g.extracted, g.verdict) for k, g in enumerate(judged)]
-        votes.append(["right" if g.verdict else g.extracted for g in judged])
-    metrics = metrics_of(rows)
-    for k in (1, 2, 4, 8):
-        by_hand = np.mean([majority_by_enumeration(v, k) for v in votes])
-        # Wrong answers written in two ways are one vote here and two by hand: rare, never better.
-        assert metrics[f"maj@{k}"]["value"] == pytest.approx(by_hand, abs=5e-3)
-        passed = np.mean(
-            [np.mean(["right" in s for s in itertools.combinations(v, k)]) for v in votes]
-        )
-        assert metrics[f"pass@{k}"]["value"] == pytest.approx(passed, abs=1e-12)
-    assert metrics["pass@1"]["value"] == pytest.approx(0.91, abs=0.002)  # 728 or 729 of 800
+def test_recorded_samples_by_enumeration(shared: Path, tmp_path: Path):
+    """100 MATH problems with 8 recorded answers each: every K by enumeration of all subsets."""
+    path = str(shared / "data/outputs/math_cot_100x8.jsonl.gz")
+    settings = EvaluateSettings(
+        recorded={"m": path}, benchmarks={"recorded": path}, answer_field="gt",
+        completion_field="code", score_field="pred_score",
+    )  # fmt: skip
+    evaluate(settings, Job.open(tmp_path))
+    metrics = read_json(tmp_path / "results.json")
+    rows = read_parquet(tmp_path / "samples/m-recorded.parquet").to_pylist()
+    groups = list(by_problem(rows).values())
+    assert len(groups) == 100
+    for k in range(1, 9):
+        votes = [votes_of(group)[0] for group in groups]
+        maj = [majority_by_enumeration(v, k) for v in votes]
+        passed = [np.mean(["right" in s for s in itertools.combinations(v, k)]) for v in votes]
+        for vote, by_hand in zip(votes, maj, strict=True):
+            gold = "right" if "right" in vote else None
+            assert maj_at_k(vote, gold, k) == pytest.approx(by_hand, abs=1e-9)
+        scores = [[row["rewards"][-1] for row in group] for group in groups]
+        right = [[row["verdict"] for row in group] for group in groups]
+        best = [best_by_enumeration(s, r, k) for s, r in zip(scores, right, strict=True)]
+        if f"m/recorded/maj@{k}" in metrics:
+            assert metrics[f"m/recorded/maj@{k}"]["value"] == pytest.approx(np.mean(maj), abs=1e-9)
+            assert metrics[f"m/recorded/pass@{k}"]["value"] == pytest.approx(
+                np.mean(passed), abs=1e-9
+            )
+            assert metrics[f"m/recorded/best@{k}"]["value"] == pytest.approx(
+                np.mean(best), abs=1e-9
+            )
+    assert metrics["m/recorded/pass@1"]["value"] == pytest.approx(0.91, abs=0.002)

@@ -7,7 +7,7 @@ import pytest
 
 from seekmath.core.files import BadInput, read_json, read_parquet
 from seekmath.core.job import Job
-from seekmath.core.records import SAMPLE
+from seekmath.core.records import ANSWER
 from seekmath.evaluate.runner import evaluate
 from seekmath.evaluate.settings import EvaluateSettings
 
@@ -38,11 +38,13 @@ def test_results_and_samples_are_left(plan: EvaluateSettings, tmp_path: Path):
     assert results["one/letters/greedy"]["n"] == 5
     assert all(r["low"] <= r["value"] <= r["high"] for r in results.values())
     rows = pq.read_table(tmp_path / "out/samples/one-sums.parquet")
-    assert rows.schema.equals(SAMPLE)
+    assert rows.schema.equals(ANSWER)
     assert sorted(rows["k"].to_pylist()) == sorted([-1, 0, 1, 2, 3] * 6)
     assert set(rows["benchmark"].to_pylist()) == {"sums"}
     first = rows.to_pylist()[0]
     assert first["prompt"] == "User: What is 0 + 2?\n\nAssistant:"
+    assert first["question"] == "What is 0 + 2?"
+    assert first["tokens"] == len(first["token_ids"])
     assert len(first["token_ids"]) == len(first["logprobs"]) <= 12
 
 
@@ -86,8 +88,8 @@ def test_finished_pairs_are_not_asked_again(plan: EvaluateSettings, tmp_path: Pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sampled": ["summs"]}, "sampled: found .*summs.*allowed: .*letters.*sums"),
-        ({"few_shot_models": ["three"]}, "few_shot_models: found .*three.*allowed: .*one"),
+        ({"sampled": ["summs"]}, "sampled: found 'summs'.*mean 'sums'.*letters"),
+        ({"few_shot_models": ["three"]}, "few_shot_models: found 'three'.*allowed: one"),
         ({"models": {"a/b": "x"}}, "must not clash"),
         ({"shots": 2, "few_shot_models": ["one"]}, "shots_from: needed"),
     ],

@@ -70,3 +70,19 @@ SAMPLE = pa.schema(
         ("advantages", pa.list_(pa.float32())),
     ]
 )
+
+#: One answer to a problem of a benchmark: a sample with its question, its place in the benchmark,
+#: the tokens that the model wrote, how the programs that ran for it ended, the verdict on their
+#: output, and whether the problem stands in worked examples or training data ("flagged").
+ANSWER = pa.schema(
+    [
+        *SAMPLE,
+        ("question", pa.string()),
+        ("subject", pa.string()),
+        ("level", pa.string()),
+        ("tokens", pa.int32()),
+        ("programs", _STRINGS),
+        ("program_right", pa.bool_()),
+        ("flagged", pa.bool_()),
+    ]
+)

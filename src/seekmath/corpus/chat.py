@@ -63,13 +63,6 @@ def render_example(
     return [*ids, tokenizer.eos_id], [*mask, True]
 
 
-def render_few_shot(tokenizer: Tokenizer, question: str, shots: list[tuple[str, str]]) -> list[int]:
-    """A prompt for a base model: worked examples in plain text, then the question."""
-    start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-    texts = [f"{asked}\n{solution}" for asked, solution in shots]
-    return start + tokenizer.encode(SHOT_BREAK.join([*texts, f"{question}\n"]))
-
-
 def _parts(solution: str) -> list[tuple[str, bool]]:
     parts: list[tuple[str, bool]] = []
     end = 0

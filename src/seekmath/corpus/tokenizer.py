@@ -82,6 +82,11 @@ class Tokenizer:
         """Token ids of a text, without special tokens; what looks like one is plain text."""
         return self._plain.encode(text, add_special_tokens=False).ids
 
+    def encode_template(self, text: str) -> list[int]:
+        """Token ids of a rendered chat template, in which special tokens are spelled out."""
+        self._inner.encode_special_tokens = False
+        return self._inner.encode(text, add_special_tokens=False).ids
+
     def encode_many(self, texts: list[str]) -> list[list[int]]:
         """``encode`` of each text, in parallel."""
         return [e.ids for e in self._plain.encode_batch(texts, add_special_tokens=False)]

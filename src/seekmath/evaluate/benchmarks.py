@@ -1,21 +1,35 @@
-"""Benchmarks: problems to answer, from files of one's own or of the embedded world."""
+"""Benchmarks: problems to answer, from files of one's own, published files, or a hub."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
+from seekmath.core.complaints import unknown
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.corpus.chat import with_choices
+
+Row = dict[str, Any]
+#: How a benchmark is answered: in words, by a program alone, or by a formal proof.
+Kind = Literal["cot", "pot", "proof"]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem of a benchmark; ``asked`` is the question with its lettered choices."""
+    """One problem; ``asked`` is the question with its lettered choices.
+
+    ``formal`` is the formal statement with its header, of problems that ask for a proof.
+    """
 
     id: str
     question: str
     answer: str
     choices: list[str]
     subject: str = ""
+    level: str = ""
+    language: str = "en"
+    solution: str = ""
+    formal: str = ""
 
     @property
     def asked(self) -> str:
@@ -23,12 +37,77 @@ class Problem:
         return with_choices(self.question, self.choices)
 
 
-def benchmark_files(path: str | Path) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Benchmark:
+    """Problems under a name, and how the paper asks them.
+
+    ``shots`` is the paper's number of worked examples by the problem's group (one group, ``""``,
+    but for miniF2F); ``published`` names the format, and is empty for a file of one's own.
+    """
+
+    name: str
+    problems: list[Problem]
+    kind: Kind = "cot"
+    published: str = ""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Question by id."""
+        return {problem.id: problem.question for problem in self.problems}
+
+
+def load_benchmarks(
+    paths: dict[str, str],
+    hub: list[str] | None = None,
+    question_field: str = "question",
+    answer_field: str = "answer",
+    limit: int = 0,
+) -> dict[str, Benchmark]:
+    """Every benchmark by name.
+
+    Args:
+        paths: name → file, or a folder whose ``.jsonl`` and ``.jsonl.gz`` files are benchmarks of
+            one's own under the files' names. A file under the name of a published benchmark has
+            that benchmark's format.
+        hub: ``NAME`` of a published benchmark, or ``NAME=OWNER/DATASET[:CONFIG[:SPLIT]]``.
+        question_field: the question's field in files of one's own.
+        answer_field: the answer's field in files of one's own.
+        limit: problems of each at most, the first ones; 0 takes all.
+
+    Raises:
+        BadInput: names the file, the line and the field that will not do.
+    """
+    from seekmath.evaluate.published import PUBLISHED, load_from_hub, read_published
+
+    found: dict[str, Benchmark] = {}
+    for key, path in paths.items():
+        for name, file in benchmark_files(path, key).items():
+            _check_new(name, found)
+            if name in PUBLISHED:
+                found[name] = read_published(name, read_jsonl(file), str(file), limit)
+            else:
+                problems = load_benchmark(file, question_field, answer_field, limit)
+                found[name] = Benchmark(name, problems)
+    for item in hub or []:
+        name = item.partition("=")[0]
+        _check_new(name, found)
+        found[name] = load_from_hub(item, question_field, answer_field, limit)
+    return found
+
+
+def _check_new(name: str, found: dict[str, Benchmark]) -> None:
+    if name in found:
+        raise BadInput(f"benchmarks: two are called '{name}'; give them names: NAME=FILE")
+
+
+def benchmark_files(path: str | Path, name: str = "") -> dict[str, Path]:
     """Benchmarks by name: a file, or every .jsonl and .jsonl.gz of a folder."""
     path = Path(path)
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder of benchmarks")
-    files = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if path.is_dir() else [path]
+    if not path.is_dir():
+        return {(name or path.name).split(".jsonl")[0]: path}
+    files = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
     if not files:
         raise BadInput(f"{path}: holds no .jsonl file")
     return {file.name.split(".jsonl")[0]: file for file in files}
@@ -37,34 +116,77 @@ def benchmark_files(path: str | Path) -> dict[str, Path]:
 def load_benchmark(
     path: Path, question_field: str = "question", answer_field: str = "answer", limit: int = 0
 ) -> list[Problem]:
-    """Read a benchmark; BadInput names the line and the field that is missing.
+    """Read a file of one's own; BadInput names the line and the field that is missing.
 
     Args:
         path: JSON lines with a question and an answer, which may be a worked solution; ``choices``
-            (a list of texts), ``id`` and ``subject`` where there are any.
+            (a list of texts), ``id``, ``subject``, ``level`` and ``language`` where there are any.
         question_field: the name of the question's field.
         answer_field: the name of the answer's field.
         limit: problems at most, the first ones; 0 takes all.
     """
-    problems: list[Problem] = []
-    for number, row in enumerate(read_jsonl(path), 1):
-        for field in (question_field, answer_field):
-            if row.get(field) in (None, ""):
-                found = ", ".join(row)
-                raise BadInput(f"{path}:{number}: needs the field '{field}'; found {found}")
-        problems.append(
-            Problem(
-                id=str(row.get("id") or f"{path.name.split('.')[0]}/{number}"),
-                question=str(row[question_field]),
-                answer=str(row[answer_field]),
+    rows = read_jsonl(path)
+    return own_problems(rows, str(path), question_field, answer_field, limit)
+
+
+def own_problems(
+    rows: Iterable[Row], source: str, question_field: str, answer_field: str, limit: int = 0
+) -> list[Problem]:
+    """``load_benchmark`` on rows from anywhere; ``source`` names them in errors."""
+    name = Path(source).name.split(".")[0]
+
+    def problems() -> Iterator[Problem]:
+        for number, row in enumerate(rows, 1):
+            where = f"{source}:{number}"
+            yield Problem(
+                id=str(row.get("id") or f"{name}/{number}"),
+                question=needed(row, question_field, where, hint=_PUBLISHED_HINT),
+                answer=needed(row, answer_field, where, hint=_PUBLISHED_HINT),
                 choices=[str(choice) for choice in row.get("choices") or []],
                 subject=str(row.get("subject") or ""),
+                level=str(row.get("level") or ""),
+                language=str(row.get("language") or "en"),
+                solution=str(row.get("solution") or ""),
             )
-        )
-        if limit and len(problems) == limit:
+
+    return whole(problems(), source, limit)
+
+
+_PUBLISHED_HINT = (
+    "; name the field (--question-field, --answer-field), or write NAME=FILE with a published name"
+)
+
+
+def needed(row: Row, field: str, where: str, hint: str = "") -> str:
+    """A field as text, or BadInput naming it and the fields that are there."""
+    value = row.get(field)
+    if value is None or value == "":
+        found = ", ".join(row)
+        raise BadInput(f"{where}: needs the field '{field}'; found {found}{hint}")
+    return str(value)
+
+
+def whole(problems: Iterator[Problem], source: str, limit: int) -> list[Problem]:
+    """The problems, at least one, with ids that differ."""
+    found: list[Problem] = []
+    for problem in problems:
+        found.append(problem)
+        if limit and len(found) == limit:
             break
-    if not problems:
-        raise BadInput(f"{path}: holds no problem")
-    if len({problem.id for problem in problems}) < len(problems):
-        raise BadInput(f"{path}: two problems have the same id; ids must differ")
-    return problems
+    if not found:
+        raise BadInput(f"{source}: holds no problem")
+    if len({problem.id for problem in found}) < len(found):
+        raise BadInput(f"{source}: two problems have the same id; ids must differ")
+    return found
+
+
+def renamed(problem: Problem, prefix: str, number: int) -> Problem:
+    """The problem with an id under its benchmark's name, its own or its place."""
+    own = problem.id or str(number)
+    return replace(problem, id=own if own.startswith(f"{prefix}/") else f"{prefix}/{own}")
+
+
+def known_name(where: str, name: str, allowed: list[str]) -> None:
+    """Refuse a name that is not among those allowed."""
+    if name not in allowed:
+        raise BadInput(unknown(where, name, allowed))

@@ -1,12 +1,15 @@
-"""Accuracy with its interval, unbiased Pass@K, and Maj@K as an exact expectation.
+"""Accuracy with its interval, unbiased Pass@K, exact Maj@K and best-of-K, paired comparison.
 
 Maj@K is the chance that the commonest answer among K of a problem's n samples, drawn without
-replacement, is right; ties are broken evenly. It is computed exactly, not by one draw.
+replacement, is right; ties are broken evenly. It is computed exactly, not by one draw; so is
+best-of-K, the chance that the sample a reward model likes best is right.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 from typing import TypedDict
 
@@ -22,6 +25,21 @@ class Estimate(TypedDict):
     low: float
     high: float
     n: int
+
+
+class CalibrationBin(TypedDict):
+    """Problems whose majority had about the same share of votes."""
+
+    share: float
+    accuracy: float
+    n: int
+
+
+class Calibration(TypedDict):
+    """Accuracy of majorities by their share of the votes; ``error`` is the mean distance."""
+
+    bins: list[CalibrationBin]
+    error: float
 
 
 def wilson(right: int, n: int, z: float = 1.959964) -> Estimate:
@@ -89,3 +107,67 @@ def _rest(others: tuple[int, ...], silent: int, left: int, votes: int) -> float:
         return total
 
     return ways(0, left, 0)
+
+
+def best_of_k(scores: Sequence[float], right: Sequence[bool], k: int) -> float:
+    """Chance that the best-scored of k of the n samples is right, ties of score broken evenly."""
+    n = len(scores)
+    if k > n:
+        raise ValueError(f"best@{k} needs {k} samples; there are {n}")
+    total, below = Fraction(0), n
+    for _, group in itertools.groupby(
+        sorted(zip(scores, right, strict=True), reverse=True), key=lambda pair: pair[0]
+    ):
+        tied = [correct for _, correct in group]
+        # Subsets whose best is in this group; each of its members is as likely to be taken.
+        subsets = math.comb(below, k) - math.comb(below - len(tied), k)
+        total += Fraction(subsets * sum(tied), len(tied))
+        below -= len(tied)
+    return float(total / math.comb(n, k))
+
+
+def vote_calibration(groups: Sequence[tuple[float, bool]], bins: int = 5) -> Calibration:
+    """How often a majority is right, by its share of the votes.
+
+    Args:
+        groups: for each problem the share of its samples that gave the commonest answer, and
+            whether that answer is right.
+        bins: of equal width between 0 and 1.
+
+    Returns:
+        The bins that hold problems, and the expected calibration error: the mean distance of
+        share and accuracy, weighted by the problems of each bin.
+    """
+    rows: list[CalibrationBin] = []
+    for number in range(bins):
+        inside = [
+            (share, right) for share, right in groups if min(int(share * bins), bins - 1) == number
+        ]
+        if inside:
+            share = sum(share for share, _ in inside) / len(inside)
+            accuracy = sum(right for _, right in inside) / len(inside)
+            rows.append({"share": share, "accuracy": accuracy, "n": len(inside)})
+    error = sum(row["n"] * abs(row["share"] - row["accuracy"]) for row in rows)
+    return {"bins": rows, "error": error / len(groups) if groups else 0.0}
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Exact two-sided p-value that two models are equally good, from where they differ.
+
+    Args:
+        only_a: problems that only the first model answers right.
+        only_b: problems that only the second model answers right.
+    """
+    n = only_a + only_b
+    tail = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1))
+    return min(1.0, 2 * tail / 2**n)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for their number (Holm 1979), in the order given."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = least
+    return adjusted

@@ -1,72 +1,198 @@
-"""Prompts (paper, section 4.1 and its repository): chat without examples, few-shot for base models.
+r"""Prompts (paper, section 4.1 and its repository): zero-shot for chat, few-shot for base models.
 
-Chat models are asked zero-shot; a base model gets worked examples of the benchmark's own subject
-first, drawn once per benchmark from a train split.
+Chat models are asked zero-shot, in the paper's words or in the model's own template; a base model
+gets worked examples first, drawn once per benchmark from a train split or read from a file.
 """
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.seeds import python_random
-from seekmath.corpus.chat import (
-    SHOT_BREAK,
-    prompt_text,
-    render_few_shot,
-    render_prompt,
-    with_choices,
-)
-from seekmath.corpus.tokenizer import Tokenizer
-from seekmath.evaluate.benchmarks import Problem
+from seekmath.corpus.chat import SHOT_BREAK, prompt_text, with_instruction
+from seekmath.evaluate.benchmarks import Benchmark, Problem, Row, needed, own_problems
+from seekmath.evaluate.published import PUBLISHED
 from seekmath.evaluate.settings import EvaluateSettings
+from seekmath.evaluate.template import ChatTemplate
 
-Shots = list[tuple[str, str]]  # question with its choices, worked solution
+#: The paper's instructions to chat models, by mode and language.
+PAPER_INSTRUCTIONS = {
+    ("cot", "en"): "Please reason step by step, and put your final answer within \\boxed{}.",
+    ("cot", "zh"): "请通过逐步推理来解答问题，并把最终答案放置于\\boxed{}中。",
+    ("tool", "en"): "Please integrate natural language reasoning with programs to solve the"
+    " problem above, and put your final answer within \\boxed{}.",
+    ("tool", "zh"): "请结合自然语言和Python程序语言来解答问题，并把最终答案放置于\\boxed{}中。",
+}
+_LABELS = {"en": ("Question: ", "Answer: "), "zh": ("问题：", "答案：")}
+_CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 
 
-def draw_shots(settings: EvaluateSettings, benchmark: str, subject: str, seed: int) -> Shots:
+@dataclass(frozen=True)
+class Shot:
+    """A worked example: the question with its choices, and its solution."""
+
+    question: str
+    solution: str
+
+
+#: Worked examples by the problem's group: one group, "", but for miniF2F.
+Shots = dict[str, list[Shot]]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is asked.
+
+    Attributes:
+        text: for models that continue a text.
+        message: the user's message, for servers that apply a template themselves.
+        stops: texts that end the completion.
+        special: the text spells special tokens (a model's own template does).
+    """
+
+    text: str
+    message: str
+    stops: tuple[str, ...] = ()
+    special: bool = False
+
+
+class Prompter:
+    """Makes the prompts of one model on one benchmark."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        settings: EvaluateSettings,
+        shots: Shots,
+        template: ChatTemplate | None = None,
+    ) -> None:
+        self._benchmark, self._settings = benchmark, settings
+        self._shots, self._template = shots, template
+
+    def prompt(self, problem: Problem) -> Prompt:
+        """The prompt of one problem."""
+        if self._shots:
+            return self._few_shot(problem)
+        message = self._message(problem)
+        stops = tuple(self._settings.stop)
+        if self._template:
+            return Prompt(self._template.text(message), message, stops, special=True)
+        return Prompt(prompt_text(message), message, stops)
+
+    def _message(self, problem: Problem) -> str:
+        asked = proof_request(problem) if self._benchmark.kind == "proof" else problem.asked
+        mode = mode_of(self._benchmark, self._settings.mode)
+        wanted = self._settings.instruction
+        if wanted == "auto":
+            wanted = "paper" if self._benchmark.published else "own"
+        if wanted == "none" or mode == "proof":
+            return asked
+        if wanted == "paper" and (mode, problem.language) in PAPER_INSTRUCTIONS:
+            return f"{asked}\n{PAPER_INSTRUCTIONS[mode, problem.language]}"
+        if wanted in ("paper", "own"):
+            return with_instruction(asked, mode, problem.language)
+        return f"{asked}\n{wanted}"
+
+    def _few_shot(self, problem: Problem) -> Prompt:
+        spec = PUBLISHED.get(self._benchmark.published)
+        shots = self._shots[spec.group(problem) if spec else ""]
+        asked = proof_request(problem) if self._benchmark.kind == "proof" else problem.asked
+        before, after = ("", "") if not spec or spec.kind == "proof" else _LABELS[problem.language]
+        parts = [f"{before}{shot.question}\n{after}{shot.solution}" for shot in shots]
+        text = SHOT_BREAK.join([*parts, f"{before}{asked}\n{after}".rstrip(" ")])
+        stops = (SHOT_BREAK, *((f"\n\n{before.strip()}",) if before else ()), *self._settings.stop)
+        return Prompt(text, text, stops)
+
+
+def mode_of(benchmark: Benchmark, mode: str) -> str:
+    """How a benchmark is answered: as it says itself, else as the settings say."""
+    return benchmark.kind if benchmark.kind != "cot" else mode
+
+
+def proof_request(problem: Problem) -> str:
+    """Informal statement and proof, then the formal statement that the model is to prove."""
+    return (
+        f"Informal:\n(*### Problem\n\n{problem.question}\n\n### Solution\n\n{problem.solution} *)"
+        f"\n\nFormal:\n{problem.answer}"
+    )
+
+
+def cut_at(text: str, stops: tuple[str, ...]) -> str:
+    """The text before the first of the stops; a base model goes on with a problem of its own."""
+    ends = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def draw_shots(settings: EvaluateSettings, benchmark: Benchmark, seed: int) -> Shots:
     """Worked examples for one benchmark: of its subject where the file has enough of them.
+
+    A file with exactly the wanted number is taken as it stands.
 
     Raises:
         BadInput: no file was named, or it has too few examples.
     """
-    if not settings.shots_from:
-        raise BadInput("shots_from: needed with shots: JSON lines with question and solution")
-    rows = list(_worked(settings.shots_from))
-    alike = [row for row in rows if subject and row.get("subject") == subject]
-    if len(alike) >= settings.shots:
-        rows = alike
-    if len(rows) < settings.shots:
+    sources = settings.shots_from
+    path = sources.get(benchmark.name) or (
+        next(iter(sources.values())) if len(sources) == 1 else ""
+    )
+    if not path:
         raise BadInput(
-            f"{settings.shots_from}: shots={settings.shots}, but it has {len(rows)} worked problems"
+            f"shots_from: needed for the worked examples of '{benchmark.name}':"
+            " JSON lines with question and solution"
         )
-    chosen = python_random(seed, "shots", benchmark).sample(rows, settings.shots)
-    return [(with_choices(row["question"], row.get("choices")), row["solution"]) for row in chosen]
+    spec = PUBLISHED.get(benchmark.published)
+    wanted = {"": settings.shots} if settings.shots or not spec else spec.shots
+    if not spec and not settings.shots:
+        raise BadInput(f"shots: needed for '{benchmark.name}', which is no published benchmark")
+    if spec and settings.shots:
+        wanted = dict.fromkeys(spec.shots, settings.shots)
+    worked = list(_worked(path, benchmark, mode_of(benchmark, settings.mode)))
+    return {
+        group: _draw(worked, benchmark, group, count, path, seed) for group, count in wanted.items()
+    }
 
 
-def _worked(path: str) -> Iterator[dict[str, Any]]:
-    """Problems with a solution in words; programs are no examples for a chain of thought."""
+def _draw(
+    worked: list[tuple[Problem, Shot]],
+    benchmark: Benchmark,
+    group: str,
+    count: int,
+    path: str,
+    seed: int,
+) -> list[Shot]:
+    spec = PUBLISHED.get(benchmark.published)
+    if spec:
+        worked = [pair for pair in worked if spec.group(pair[0]) == group]
+    else:
+        subject = benchmark.problems[0].subject
+        alike = [pair for pair in worked if subject and pair[0].subject == subject]
+        worked = alike if len(alike) >= count else worked
+    if len(worked) < count:
+        name = f" of '{group}'" if group else ""
+        raise BadInput(f"{path}: shots={count}, but it has {len(worked)} worked problems{name}")
+    random = python_random(seed, "shots", benchmark.name, *([group] if group else []))
+    chosen = worked if len(worked) == count else random.sample(worked, count)
+    return [shot for _, shot in chosen]
+
+
+def _worked(path: str, benchmark: Benchmark, mode: str) -> Iterator[tuple[Problem, Shot]]:
+    """Problems with a solution of the wanted kind, in our own or the benchmark's own format."""
     for number, row in enumerate(read_jsonl(path), 1):
-        if row.get("kind", "cot") != "cot":
-            continue
-        if not row.get("question") or not row.get("solution"):
-            raise BadInput(f"{path}:{number}: needs question and solution; found {', '.join(row)}")
-        yield row
+        if row.get("kind", mode) == mode:
+            yield _worked_example(row, benchmark, f"{path}:{number}")
 
 
-def prompt_ids(tokenizer: Tokenizer, problem: Problem, shots: Shots) -> list[int]:
-    """What the model is fed."""
-    if shots:
-        return render_few_shot(tokenizer, problem.asked, shots)
-    return render_prompt(tokenizer, problem.asked)
-
-
-def shown_prompt(problem: Problem, shots: Shots) -> str:
-    """The prompt as text, worked examples left to their number."""
-    if shots:
-        return f"[{len(shots)} worked examples]{SHOT_BREAK}{problem.asked}\n"
-    return prompt_text(problem.asked)
-
-
-def judged_part(text: str, shots: Shots) -> str:
-    """The part of a completion that answers: a base model goes on with a problem of its own."""
-    return text.split(SHOT_BREAK)[0] if shots else text
+def _worked_example(row: Row, benchmark: Benchmark, where: str) -> tuple[Problem, Shot]:
+    spec = PUBLISHED.get(benchmark.published)
+    if spec and spec.kind == "proof":
+        problem = spec.convert(row, where)
+        return problem, Shot(proof_request(problem), needed(row, "formal_proof", where))
+    if row.get("question") and row.get("solution"):
+        own = own_problems([row], where, "question", "solution")[0]
+        return own, Shot(own.asked, _CALCULATOR.sub("", own.solution))
+    if spec and spec.kind == "cot":
+        problem = spec.convert(row, where)
+        if problem.solution:
+            return problem, Shot(problem.asked, problem.solution)
+    raise BadInput(f"{where}: needs question and solution; found {', '.join(row)}")

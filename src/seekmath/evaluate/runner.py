@@ -1,163 +1,245 @@
 """Evaluation (paper, sections 2.3 and 4.2): every model on every benchmark (stage ``evaluate``).
 
 Greedy accuracy with Wilson's interval; for the sampled benchmarks Maj@K and Pass@K for K = 1, 2,
-4 … (Figure 7) with bootstrap intervals over problems. A finished pair of model and benchmark is
-kept as a Parquet file of its samples and never asked again.
+4 … (Figure 7) with bootstrap intervals over problems. Each finished answer is noted at once and
+never asked for again; a finished pair of model and benchmark is a Parquet file of its answers.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from seekmath.core.complaints import unknown
 from seekmath.core.files import BadInput, read_parquet, write_json, write_parquet
 from seekmath.core.job import Job
-from seekmath.core.records import SAMPLE
-from seekmath.evaluate.answer import GREEDY, Answerer, Row
-from seekmath.evaluate.benchmarks import Problem, benchmark_files, load_benchmark
-from seekmath.evaluate.metrics import Estimate, bootstrap, maj_at_k, pass_at_k, wilson
-from seekmath.evaluate.prompts import Shots, draw_shots
+from seekmath.core.records import ANSWER
+from seekmath.evaluate.answer import Answerer, Ask, Reply, Run
+from seekmath.evaluate.benchmarks import Benchmark, Problem, load_benchmarks
+from seekmath.evaluate.contamination import found_in, texts_of
+from seekmath.evaluate.journal import Journal
+from seekmath.evaluate.judge import judge
+from seekmath.evaluate.metrics import Estimate
+from seekmath.evaluate.prompts import Prompter, Shots, draw_shots, mode_of
+from seekmath.evaluate.recorded import Recorded
 from seekmath.evaluate.settings import EvaluateSettings
-from seekmath.verify.equal import equal
-
-_READ = ["problem_id", "k", "extracted", "verdict"]
+from seekmath.evaluate.summary import NEEDED, Row, details_of, metrics_of
+from seekmath.evaluate.template import ChatTemplate
 
 
 def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:
-    """Measure every model on every benchmark; leaves ``results.json`` and ``samples/``.
+    """Measure every model on every benchmark.
+
+    Leaves ``results.json`` (``model/benchmark/metric`` → value, interval, n), ``details.json``
+    (counts, subjects, levels, flags) and ``samples/`` (every answer).
 
     Returns:
         ``model/benchmark/metric`` → value; and ``unreadable``: benchmark → problems left out
-        because their gold answer cannot be read.
+        because no verdict on them is possible.
     """
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    benchmarks = _load(settings)
-    paths = _sample_paths(settings, list(benchmarks), job.out / "samples")
+    benchmarks = load_benchmarks(
+        settings.benchmarks,
+        settings.hub,
+        settings.question_field,
+        settings.answer_field,
+        settings.limit,
+    )
+    _check_names(settings, benchmarks)
+    models = [*settings.models, *settings.served, *settings.recorded]
+    paths = _sample_paths(models, list(benchmarks), job.out / "samples")
+    seen = {name: _seen(settings, benchmark) for name, benchmark in benchmarks.items()}
     results: dict[str, Estimate] = {}
-    unreadable: dict[str, int] = {}
-    done = 0
-    for model, folder in settings.models.items():
-        answerer = Answerer(folder, settings, job.seed)
-        for name, problems in benchmarks.items():
+    details: dict[str, Any] = {}
+    with _programs(settings, benchmarks) as run:
+        asked = _Asked(settings, job, run)
+        for done, ((model, name), path) in enumerate(paths.items()):
 
             def show(share: float, done: int = done, note: str = f"{model} on {name}") -> None:
                 job.progress(done + share, len(paths), "benchmarks", note)
 
-            path = paths[model, name]
+            show(0.0)
             if not path.exists():
-                shots = _shots(settings, model, name, problems[0].subject, job.seed)
-                answers = _answers(answerer, problems, shots, name in settings.sampled, show)
-                write_parquet(path, [{**row, "benchmark": name} for row in answers], SAMPLE)
-            done += 1
-            rows = read_parquet(path, _READ).to_pylist()
+                asked.answers(model, benchmarks[name], seen[name], path, show)
+            rows = read_parquet(path, NEEDED).to_pylist()
             for metric, estimate in metrics_of(rows).items():
                 results[f"{model}/{name}/{metric}"] = estimate
-            if left_out := len(_unreadable(rows)):
-                unreadable[name] = left_out
+            details.setdefault(model, {})[name] = details_of(rows)
     write_json(job.out / "results.json", results)
+    write_json(job.out / "details.json", details)
     values = {name: round(estimate["value"], 4) for name, estimate in results.items()}
+    unreadable = {
+        name: len(found["unjudged"])
+        for per_model in details.values()
+        for name, found in per_model.items()
+        if found["unjudged"]
+    }
     return {**values, **({"unreadable": unreadable} if unreadable else {})}
 
 
-def _load(settings: EvaluateSettings) -> dict[str, list[Problem]]:
-    files = benchmark_files(settings.benchmarks)
-    for field, names, known in (
-        ("sampled", settings.sampled, list(files)),
-        ("few_shot_models", settings.few_shot_models, list(settings.models)),
-    ):
-        if unknown := set(names) - set(known):
-            raise BadInput(f"{field}: found {sorted(unknown)}; allowed: {sorted(known)}")
+class _Asked:
+    """Asks each model what is not answered yet; a model folder stays loaded for its benchmarks."""
+
+    def __init__(self, settings: EvaluateSettings, job: Job, run: Run | None) -> None:
+        self._settings, self._job, self._run = settings, job, run
+        self._native: tuple[str, Answerer] | None = None
+
+    def answers(
+        self,
+        model: str,
+        benchmark: Benchmark,
+        seen: set[str],
+        path: Path,
+        show: Callable[[float], None],
+    ) -> None:
+        """Ask one model one benchmark and leave its answers in ``path``."""
+        settings, seed = self._settings, self._job.seed
+        shots: Shots = {}
+        if model in settings.few_shot_models:
+            shots = draw_shots(settings, benchmark, seed)
+        prompter = Prompter(benchmark, settings, shots, self._template(model))
+        answerer = self._answerer(model, benchmark)
+        sampled = benchmark.name in settings.sampled
+        asks = [
+            Ask(problem.id, k, prompter.prompt(problem))
+            for problem in benchmark.problems
+            for k in answerer.ks(problem.id, sampled)
+        ]
+        flagged = seen | _in_shots(benchmark, shots)
+        problems = {problem.id: problem for problem in benchmark.problems}
+        mode = mode_of(benchmark, settings.mode)
+        journal = Journal(path.with_name(f".{path.stem}.jsonl"))
+
+        def keep(ask: Ask, reply: Reply) -> None:
+            if (ask.problem_id, ask.k) not in journal.rows:
+                journal.add(_row(ask, reply, problems[ask.problem_id], mode, self._run))
+            show(len(journal.rows) / len(asks))
+
+        try:
+            left = [ask for ask in asks if (ask.problem_id, ask.k) not in journal.rows]
+            answerer.answer(left, keep)
+            _write(path, asks, journal, problems, flagged, benchmark.name)
+        finally:
+            journal.close()
+        journal.remove()
+
+    def _answerer(self, model: str, benchmark: Benchmark) -> Answerer:
+        settings = self._settings
+        if model in settings.recorded:
+            return Recorded(settings.recorded[model], settings, benchmark)
+        if model in settings.served:
+            from seekmath.evaluate.endpoint import Endpoint
+
+            return Endpoint(settings.served[model], settings, self._job.seed, self._run)
+        if self._native is None or self._native[0] != model:
+            from seekmath.evaluate.native import Native
+
+            native = Native(settings.models[model], settings, self._job.seed, self._run)
+            self._native = model, native
+        return self._native[1]
+
+    def _template(self, model: str) -> ChatTemplate | None:
+        if self._settings.template != "model" or model not in self._settings.models:
+            return None
+        return ChatTemplate.load(self._settings.models[model])
+
+
+def _row(ask: Ask, reply: Reply, problem: Problem, mode: str, run: Run | None) -> Row:
+    judged = judge(problem, reply, mode, run)
+    executions = (*reply.executions, *judged.executions)
     return {
-        name: load_benchmark(file, settings.question_field, settings.answer_field, settings.limit)
-        for name, file in files.items()
+        "problem_id": ask.problem_id,
+        "k": ask.k,
+        "completion": reply.text,
+        "token_ids": reply.token_ids,
+        "logprobs": reply.logprobs,
+        "stop_reason": reply.stop_reason,
+        "extracted": judged.extracted,
+        "verdict": judged.verdict,
+        "reason": judged.reason,
+        "rewards": reply.scores,
+        "tokens": reply.tokens,
+        "programs": [execution.status for execution in executions],
+        "program_right": judged.program_right,
     }
+
+
+def _write(
+    path: Path,
+    asks: list[Ask],
+    journal: Journal,
+    problems: dict[str, Problem],
+    flagged: set[str],
+    benchmark: str,
+) -> None:
+    """All answers in the order of the benchmark, with what the journal need not repeat."""
+
+    def rows() -> Iterator[Row]:
+        for ask in asks:
+            problem = problems[ask.problem_id]
+            yield {
+                **journal.rows[ask.problem_id, ask.k],
+                "benchmark": benchmark,
+                "prompt": ask.prompt.text,
+                "question": problem.asked,
+                "gold": problem.answer,
+                "subject": problem.subject,
+                "level": problem.level,
+                "flagged": problem.id in flagged,
+            }
+
+    write_parquet(path, list(rows()), ANSWER)
+
+
+def _check_names(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -> None:
+    models = [*settings.models, *settings.served, *settings.recorded]
+    for field, names, known in (
+        ("sampled", settings.sampled, list(benchmarks)),
+        ("few_shot_models", settings.few_shot_models, models),
+    ):
+        for name in names:
+            if name not in known:
+                raise BadInput(unknown(field, name, known))
+    if settings.few_shot_models:  # before any model is asked
+        for benchmark in benchmarks.values():
+            draw_shots(settings, benchmark, 0)
 
 
 def _sample_paths(
-    settings: EvaluateSettings, benchmarks: list[str], folder: Path
+    models: list[str], benchmarks: list[str], folder: Path
 ) -> dict[tuple[str, str], Path]:
     paths = {
-        (model, name): folder / f"{model}-{name}.parquet"
-        for model in settings.models
-        for name in benchmarks
+        (model, name): folder / f"{model}-{name}.parquet" for model in models for name in benchmarks
     }
-    if len(set(paths.values())) < len(paths) or any("/" in model for model in settings.models):
-        raise BadInput(f"models: names must not clash as file names; found {list(settings.models)}")
+    whole = len(models) * len(benchmarks)
+    if len(set(paths.values())) < whole or any("/" in name for name in [*models, *benchmarks]):
+        raise BadInput(f"models: names must not clash as file names; found {models}")
     return paths
 
 
-def _shots(
-    settings: EvaluateSettings, model: str, benchmark: str, subject: str, seed: int
-) -> Shots:
-    if not settings.shots or model not in settings.few_shot_models:
-        return []
-    return draw_shots(settings, benchmark, subject, seed)
+def _seen(settings: EvaluateSettings, benchmark: Benchmark) -> set[str]:
+    """Problems that stand in training data."""
+    found: set[str] = set()
+    for path in settings.seen:
+        found |= set(found_in(benchmark.texts, texts_of(path)))
+    return found
 
 
-def _answers(
-    answerer: Answerer,
-    problems: list[Problem],
-    shots: Shots,
-    sampled: bool,
-    show: Callable[[float], None],
-) -> list[Row]:
-    """The greedy answer of each problem, then K samples of each where they are wanted."""
-    passes = [False, True] if sampled else [False]
-    rows: list[Row] = []
-    for turn, drawn in enumerate(passes):
-
-        def progress(finished: int, turn: int = turn) -> None:
-            show((turn + finished / len(problems)) / len(passes))
-
-        progress(0)
-        rows += answerer.answers(problems, shots, sampled=drawn, progress=progress)
-    return rows
+def _in_shots(benchmark: Benchmark, shots: Shots) -> set[str]:
+    """Problems that stand in the worked examples."""
+    texts = [f"{shot.question}\n{shot.solution}" for group in shots.values() for shot in group]
+    return set(found_in(benchmark.texts, texts)) if texts else set()
 
 
-def metrics_of(rows: list[Row]) -> dict[str, Estimate]:
-    """Every metric of one model on one benchmark from its stored samples.
+@contextmanager
+def _programs(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -> Iterator[Run | None]:
+    """What runs programs, where a benchmark or the mode needs it; a sandbox that fails closed."""
+    modes = {mode_of(benchmark, settings.mode) for benchmark in benchmarks.values()}
+    with ExitStack() as stack:
+        if not modes & {"pot", "tool"}:
+            yield None
+            return
+        from seekmath.verify.sandbox import Sandbox
 
-    A problem whose gold answer cannot be read has no verdict and is left out of all of them.
-    """
-    left_out = _unreadable(rows)
-    rows = [row for row in rows if row["problem_id"] not in left_out]
-    greedy = [row["verdict"] for row in rows if row["k"] == GREEDY]
-    metrics = {"greedy": wilson(sum(greedy), len(greedy))} if greedy else {}
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["k"] != GREEDY:
-            groups.setdefault(row["problem_id"], []).append(row)
-    if not groups:
-        return metrics
-    votes = [_votes(group) for group in groups.values()]
-    n = min(len(group) for group in groups.values())
-    for k in [2**power for power in range(n.bit_length())]:
-        passed = [pass_at_k(len(g), sum(r["verdict"] for r in g), k) for g in groups.values()]
-        metrics[f"pass@{k}"] = bootstrap(passed)
-        metrics[f"maj@{k}"] = bootstrap([maj_at_k(answers, gold, k) for answers, gold in votes])
-    return metrics
-
-
-def _unreadable(rows: list[Row]) -> set[str]:
-    return {row["problem_id"] for row in rows if row["verdict"] is None}
-
-
-def _votes(group: list[Row]) -> tuple[list[str | None], str | None]:
-    """Each sample's answer, equal ones under one name, and the name of the right one."""
-    names: list[str] = []
-    answers: list[str | None] = []
-    for row in group:
-        if row["extracted"] is None:
-            answers.append(None)
-        elif row["verdict"]:
-            answers.append("right")
-        else:
-            text = row["extracted"]
-            known = next((name for name in names if equal(name, text).right), None)
-            if known is None:
-                names.append(text)
-            # Apart from the name "right", whatever a model wrote.
-            answers.append(f"wrong:{known or text}")
-    return answers, "right" if "right" in answers else None
+        workers = min(settings.concurrency, os.cpu_count() or 1)
+        yield stack.enter_context(Sandbox(workers=workers, unsafe=settings.unsafe)).run_all

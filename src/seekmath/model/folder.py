@@ -93,6 +93,16 @@ def _refuse_unsupported(where: Path, raw: dict[str, Any]) -> None:
         raise BadInput(f"{where}: attention_bias: found true; allowed: false for this model_type")
 
 
+def stop_ids(folder: str | Path) -> set[int]:
+    """Ids of the tokens that end a completion, by the folder's configuration; may be none."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        path = Path(folder) / name
+        ids = read_json(path).get("eos_token_id") if path.exists() else None
+        found |= set(ids if isinstance(ids, list) else [ids] if ids is not None else [])
+    return found
+
+
 def load_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors of ``model.safetensors`` or of the shards that its index names."""
     index = folder / "model.safetensors.index.json"

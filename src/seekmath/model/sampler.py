@@ -7,6 +7,7 @@ does not depend on what else is in the batch.
 # P prompts, R rows (samples under way), V vocabulary, N new tokens at most
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -19,6 +20,8 @@ from seekmath.model.group_cache import GroupCache, Recorder
 
 # Ended rows are dropped once they are this share of the batch: copying the cache costs too.
 _COMPACT_SHARE = 0.15
+# ``ended`` is asked after so many tokens of a row: decoding text costs, a few tokens more do not.
+_LOOK_EVERY = 8
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class _Plan:
     top_p: float
     stops: Tensor
     context: int
+    ended: Callable[[list[int]], bool] | None
 
 
 @torch.inference_mode()
@@ -72,6 +76,7 @@ def sample(
     temperature: float,
     top_p: float = 1.0,
     stop_ids: set[int],
+    ended: Callable[[list[int]], bool] | None = None,
     seed: int,
     prompt_keys: list[int] | None = None,
     max_rows: int = 256,
@@ -86,6 +91,8 @@ def sample(
         temperature: 0 is greedy.
         top_p: keep the likeliest tokens that together reach this probability.
         stop_ids: tokens that end a completion ("stop").
+        ended: whether a completion has ended, by its last tokens (say, by a stop text that may
+            be spelled in several ways); asked after every eighth token.
         seed: with prompt key, sample number and position it decides every draw.
         prompt_keys: what names each prompt in the seeds; its place in the list by default.
         max_rows: completions under way at once (at least one group).
@@ -102,7 +109,7 @@ def sample(
         raise ValueError(f"prompts must hold 1 to {context - 1} tokens; the longest has {longest}")
     device = model.rotation_SD.device
     stops = torch.tensor(sorted(stop_ids) or [-1], device=device)
-    plan = _Plan(n, max_new_tokens, temperature, top_p, stops, context)
+    plan = _Plan(n, max_new_tokens, temperature, top_p, stops, context, ended)
     keys = prompt_keys or list(range(len(prompts)))
     # Longest first: prompts of like length are prefilled together.
     waiting = deque(sorted(range(len(prompts)), key=lambda p: -len(prompts[p])))
@@ -120,11 +127,13 @@ def sample(
         assert rows is not None
         assert cache is not None
         _draw(plan, rows, _decode(model, rows, cache))
-        ended = int(rows.ended_R.sum())
-        if ended == len(rows.last_R):
+        if plan.ended:
+            _look(plan.ended, rows)
+        over = int(rows.ended_R.sum())
+        if over == len(rows.last_R):
             _collect(rows, done)
             rows, cache = None, None
-        elif ended > _COMPACT_SHARE * len(rows.last_R):
+        elif over > _COMPACT_SHARE * len(rows.last_R):
             _collect(rows, done)
             kept = (~rows.ended_R).nonzero()[:, 0]
             rows, cache = _kept(rows, kept), cache.keep(kept)
@@ -208,6 +217,16 @@ def _draw(plan: _Plan, rows: _Rows, logits_RV: Tensor) -> None:
     # One more than was fed: prompt and completion together fill the context and no more.
     full_R = (rows.count_R >= plan.new_tokens) | (rows.length_R + 1 >= plan.context)
     rows.ended_R |= rows.stopped_R | full_R
+
+
+def _look(ended: Callable[[list[int]], bool], rows: _Rows) -> None:
+    """End the rows whose last tokens say so."""
+    due_R = ~rows.ended_R & (rows.count_R % _LOOK_EVERY == 0)
+    for row in due_R.nonzero()[:, 0].tolist():
+        count = int(rows.count_R[row])
+        tail = rows.token_RN[row, max(0, count - 4 * _LOOK_EVERY) : count].tolist()
+        if ended(tail):
+            rows.ended_R[row] = rows.stopped_R[row] = True
 
 
 def _note(table_RN: Tensor, place_R1: Tensor, value_R: Tensor, going_R: Tensor) -> None:
