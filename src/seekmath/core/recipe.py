@@ -200,7 +200,10 @@ def validate(where: str, model: type[Settings], body: Mapping[str, Any]) -> Sett
 
 
 def sources(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The inputs of a stage as (label, value); labels are ``field``, ``field.0``, ``field.key``."""
+    """The inputs of a stage as (label, value); labels are ``field``, ``field.0``, ``field.key``.
+
+    A URL in a list is none of them: it stays in the settings as it is.
+    """
     for field, info in type(settings).model_fields.items():
         value = getattr(settings, field)
         if any(isinstance(mark, SourceMark) for mark in info.metadata):
@@ -208,7 +211,7 @@ def sources(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield field, value
         elif _holds_source(info.annotation):
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            yield from ((f"{field}.{key}", item) for key, item in pairs)
+            yield from ((f"{field}.{key}", item) for key, item in pairs if "://" not in item)
 
 
 def with_sources(settings: Settings, resolved: Mapping[str, str]) -> Settings:

@@ -1,4 +1,4 @@
-"""Pages out of a crawl's files: WARC (HTML responses) and WET (their text).
+"""Pages out of a crawl's files: WARC (HTML responses), WET (their text), Parquet, byte ranges.
 
 Damage costs the records it hits, never the rest of the file; ``Damage`` tells what was skipped.
 """
@@ -6,60 +6,51 @@ Damage costs the records it hits, never the rest of the file; ``Damage`` tells w
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from seekmath.core.files import BadInput
 from seekmath.mine.damage import Damage, Loss
+from seekmath.mine.documents import read_documents
+from seekmath.mine.fetch import open_place
 from seekmath.mine.http_body import MOST_BODY, decoded, unchunked
+from seekmath.mine.page_ranges import SUFFIX, read_ranges
+from seekmath.mine.raw_page import PageText, RawPage
 from seekmath.mine.warc import Record, read_records
 from seekmath.mine.warc_head import BLANK_LINE, MEDIA, TARGET, TYPE, field
 
-__all__ = ["Damage", "Loss", "RawPage", "read_pages"]
+__all__ = ["Damage", "Loss", "PageText", "RawPage", "read_pages"]
 
 _STATUS_200 = re.compile(rb"HTTP/[\d.]+ 200\b")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-class PageText(NamedTuple):
-    """The text of a page that was extracted before."""
-
-    title: str
-    text: str
-    formulas: int
-
-
-class RawPage(NamedTuple):
-    """One page: where it stood, and its body as sent, decoded from its transfer form.
-
-    ``source`` is ``file:offset:length`` of its record (``Record.place``). A page that comes as text
-    (WET, Parquet of an earlier run) has ``text`` and an empty body.
-    """
-
-    url: str
-    source: str
-    body: bytes
-    charset: str | None  # as the HTTP header states it
-    text: PageText | None = None
-
-
-def read_pages(path: str | Path, damage: Damage | None = None) -> Iterator[RawPage]:
-    """Yield the pages of a WARC or WET file, gzipped by record, gzipped whole, or plain.
+def read_pages(place: str | Path, damage: Damage | None = None) -> Iterator[RawPage]:
+    """Yield the pages of one file of a crawl.
 
     Args:
-        path: a local file.
+        place: path or URL of a WARC or WET file (gzipped by record, gzipped whole, or plain), of
+            Parquet with ``url`` and ``text`` (an earlier run's corpus), or of a list of byte
+            ranges (``page_ranges``).
         damage: told what was skipped and why.
 
     Raises:
-        BadInput: the file is absent.
+        BadInput: the file is absent, its server cannot be read, or its form is another.
     """
     damage = damage if damage is not None else Damage()
-    path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: no such WARC file")
-    with open(path, "rb", buffering=0) as file:
-        _check_form(str(path), file)
-        name = path.name
+    place = str(place)
+    if place.endswith(SUFFIX):
+        for record, name in read_ranges(place, damage):
+            page = page_of(record, name, damage)
+            if page is not None:
+                yield page
+        return
+    with open_place(place) as file:
+        if place.endswith(".parquet"):
+            yield from read_documents(place, file)
+            return
+        name = place.rsplit("/", 1)[-1]
+        _check_form(place, file)
         for record in read_records(file, damage):
             page = page_of(record, name, damage)
             if page is not None:

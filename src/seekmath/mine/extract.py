@@ -13,6 +13,7 @@ from seekmath.core.seeds import digest
 from seekmath.mine.charset import decode
 from seekmath.mine.crawl import RawPage, read_pages
 from seekmath.mine.html import HostilePage, main_text
+from seekmath.mine.inputs import files_at, holds_pages
 from seekmath.mine.urls import host_of, path_of
 
 _USER_AGENT = "seekmath/0.1 (+https://arxiv.org/abs/2402.03300; page extraction)"
@@ -30,7 +31,9 @@ def extract_page(page: RawPage) -> dict[str, Any]:
     Raises:
         HostilePage: it has too many tags or is nested too deeply; the message is the reason.
     """
-    title, text, formulas = main_text(decode(page.body, page.charset)[:_MOST_CHARACTERS])
+    title, text, formulas = page.text or main_text(
+        decode(page.body, page.charset)[:_MOST_CHARACTERS]
+    )
     return {
         "url": page.url,
         "host": host_of(page.url),
@@ -56,27 +59,28 @@ def language_of(text: str) -> str:
 
 
 def extract_inputs(inputs: list[str]) -> Iterator[dict[str, Any]]:
-    """Extract HTML files, URLs and every page of WARC files: url, title, text, and the rest.
+    """Extract HTML files, URLs and every page of crawl files: url, title, text, and the rest.
 
-    A page of a WARC file beyond the bounds is named on stderr and left out.
+    A page of a crawl file beyond the bounds is named on stderr and left out.
 
     Raises:
         BadInput: a file is absent, a URL cannot be fetched, or the one page is beyond the bounds.
     """
     for given in inputs:
-        if re.match(r"https?://", given):
+        if holds_pages(given):
+            for file in files_at(given):
+                yield from _of_crawl_file(file)
+        elif re.match(r"https?://", given):
             yield _single(_fetch(given))
         elif not Path(given).is_file():
             raise BadInput(f"{given}: no such file; give HTML files, WARC files or http(s) URLs")
-        elif re.search(r"\.warc(?:\.gz)?$", given):
-            yield from _of_warc(given)
         else:
             with open(given, "rb") as file:
                 body = file.read(_MOST_BYTES)
             yield _single(RawPage(given, f"{given}:0:{len(body)}", body, None))
 
 
-def _of_warc(path: str) -> Iterator[dict[str, Any]]:
+def _of_crawl_file(path: str) -> Iterator[dict[str, Any]]:
     for page in read_pages(path):
         try:
             yield extract_page(page)

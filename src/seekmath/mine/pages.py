@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seekmath.core.files import BadInput, whole_file
+from seekmath.core.files import whole_file
 from seekmath.core.records import PAGE
-from seekmath.mine.crawl import Damage, RawPage, read_pages
+from seekmath.mine.crawl import Damage, Loss, RawPage, read_pages
 from seekmath.mine.engine import Beat, Task, run_shards
 from seekmath.mine.extract import extract_page
 from seekmath.mine.html import HostilePage
@@ -43,26 +43,13 @@ class PageSettings:
     permutations: int
 
 
-def crawl_files(sources: Sequence[str]) -> list[Path]:
-    """The WARC files named, or found below the folders named, in name order.
-
-    Raises:
-        BadInput: a source holds none.
-    """
-    files: list[Path] = []
-    for source in map(Path, sources):
-        below = sorted(p for p in source.rglob("*.warc*") if p.is_file())
-        found = below if source.is_dir() else [source]
-        if not found:
-            raise BadInput(f"crawl: {source}: holds no *.warc or *.warc.gz file")
-        files += found
-    return files
-
-
 def extract_shards(
-    settings: MineSettings, out: Path, progress: Callable[[int], None] = lambda done: None
+    settings: MineSettings,
+    inputs: Sequence[str],
+    out: Path,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> list[dict[str, Any]]:
-    """Extract every WARC file into ``out/NNNNN.parquet``; the manifests in file order."""
+    """Extract every file of ``inputs`` into ``out/NNNNN.parquet``; the manifests in file order."""
     plan = PageSettings(
         settings.least_words,
         settings.scored_words,
@@ -70,8 +57,8 @@ def extract_shards(
         settings.bands * settings.rows,
     )
     tasks = [
-        Task(out, f"{number:05d}", (str(file), plan), settings.page_cpu_s)
-        for number, file in enumerate(crawl_files(settings.crawl))
+        Task(out, f"{number:05d}", (file, plan), settings.page_cpu_s)
+        for number, file in enumerate(inputs)
     ]
     return run_shards(extract_shard, tasks, settings.workers, progress)
 
@@ -98,7 +85,8 @@ def extract_shard(task: Task, beat: Beat) -> dict[str, Any]:
                 writer.write_table(pa.Table.from_pylist(batch, schema=SHARD))
                 batch = []
         writer.write_table(pa.Table.from_pylist(batch, schema=SHARD))
-        pq.write_table(pa.Table.from_pylist(dropped, schema=DROPPED), drops)
+        lost = [lost_row(loss, path) for loss in damage.losses]
+        pq.write_table(pa.Table.from_pylist(dropped + lost, schema=DROPPED), drops)
     reasons = Counter(row["reason"] for row in dropped)
     return {
         "file": path,
@@ -140,3 +128,9 @@ def page_row(page: RawPage, plan: PageSettings) -> dict[str, Any]:
 def dropped_row(page: RawPage, reason: str) -> dict[str, Any]:
     """A row of ``DROPPED``."""
     return {"url": page.url, "source": page.source, "reason": reason}
+
+
+def lost_row(loss: Loss, file: str) -> dict[str, Any]:
+    """A row of ``DROPPED`` for bytes of ``file`` that gave no record."""
+    source = f"{file.rsplit('/', 1)[-1]}:{loss.offset}:{loss.length}"
+    return {"url": loss.url, "source": source, "reason": loss.reason}

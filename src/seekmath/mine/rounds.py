@@ -14,9 +14,10 @@ from typing import Any
 from seekmath.core.files import BadInput, write_json
 from seekmath.core.job import Job
 from seekmath.mine.corpus_files import urls_in, write_corpus, write_scores
+from seekmath.mine.inputs import crawl_inputs
 from seekmath.mine.kept import dedup_counts, keep_pages, read_seeds
 from seekmath.mine.one_round import Crawl, Round, load_round, run_round
-from seekmath.mine.pages import crawl_files, extract_shards
+from seekmath.mine.pages import extract_shards
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.truth import read_truth
 
@@ -53,12 +54,15 @@ def mine(settings: MineSettings, job: Job) -> dict[str, Any]:
 
 def _prepare(settings: MineSettings, job: Job) -> tuple[list[dict[str, Any]], Crawl]:
     """Extraction, de-duplication and the labels: what the rounds work on."""
-    files = len(crawl_files(settings.crawl))
+    inputs = crawl_inputs(settings, job.out / "index")
     folder = job.out / "shards"
     manifests = extract_shards(
-        settings, folder, lambda done: job.progress(done, files, "files", "extracting")
+        settings,
+        inputs,
+        folder,
+        lambda done: job.progress(done, len(inputs), "files", "extracting"),
     )
-    shards = [folder / f"{number:05d}.parquet" for number in range(files)]
+    shards = [folder / f"{number:05d}.parquet" for number in range(len(inputs))]
     pages = sum(manifest["kept"] for manifest in manifests)
     kept = keep_pages(
         settings, shards, job.out, lambda done: job.progress(done, pages, "pages", "duplicates")

@@ -10,7 +10,27 @@ from seekmath.core.recipe import Settings, Source
 class MineSettings(Settings):
     """``mine``: from WARC files and seed pages to a corpus, round by round (section 2.1)."""
 
-    crawl: list[Source] = Field(description="WARC files, or folders of them")
+    crawl: list[Source] = Field(
+        [],
+        description="WARC or WET files, Parquet with url and text, folders of them, or URLs"
+        " (https, s3)",
+    )
+    snapshot: str = Field(
+        "", description="a Common Crawl snapshot to read as well, such as CC-MAIN-2024-33"
+    )
+    files: str = Field(":", description="snapshot: which of its files, such as 0:100")
+    form: Literal["warc", "wet"] = Field("warc", description="snapshot: pages, or their text")
+    hosts: Source = Field(
+        "",
+        description="snapshot: read only pages of these hosts, found in its URL index: a file"
+        " with example.org, *.example.org or example.org/path/ a line",
+    )
+    base_url: str = Field(
+        "https://data.commoncrawl.org/", description="snapshot: where snapshots lie"
+    )
+    index_url: str = Field(
+        "https://index.commoncrawl.org/", description="snapshot: the server of its URL index"
+    )
     seeds: Source = Field(description="the seed pages: a text file with one URL per line")
     benchmarks: Source = Field(
         "", description="JSON-lines file or folder of benchmark items to keep out of the corpus"
@@ -84,6 +104,14 @@ class MineSettings(Settings):
     granularity: Literal["segment", "page"] = Field(
         "segment", description="what a benchmark hit removes: the paragraph or the whole page"
     )
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> "MineSettings":
+        if not (self.crawl or self.snapshot):
+            raise ValueError("name crawl files, or a snapshot")
+        if self.hosts and not self.snapshot:
+            raise ValueError("hosts: needs a snapshot, whose URL index finds their pages")
+        return self
 
     @model_validator(mode="after")
     def _file_needs_annotations(self) -> "MineSettings":
