@@ -68,8 +68,8 @@ def extract_inputs(inputs: list[str]) -> Iterator[dict[str, Any]]:
     """
     for given in inputs:
         if holds_pages(given):
-            for file in files_at(given):
-                yield from _of_crawl_file(file)
+            for found in files_at(given):
+                yield from _of_crawl_file(found)
         elif re.match(r"https?://", given):
             yield _single(_fetch(given))
         elif not Path(given).is_file():
