@@ -29,10 +29,12 @@ _HELP = {
     "evaluate": "Measure models on benchmarks: greedy accuracy, Maj@K, Pass@K.",
     "compare": "Compare two evaluated models problem by problem.",
     "grade": "Judge recorded answers against gold answers.",
+    "run-programs": "Run recorded programs in the sandbox, compare results.",
     "report": "Write the HTML report of a run.",
+    "doctor": "Say what this machine has: sandbox, provers, GPUs, packages.",
     "run": "Run a recipe: every stage that is not finished yet.",
 }
-_NOT_STAGES = ("compare", "extract", "grade", "report", "run")
+_NOT_STAGES = ("compare", "extract", "grade", "run-programs", "report", "doctor", "run")
 
 
 class Commands(click.Group):
@@ -263,6 +265,104 @@ def compare(a: str, b: str, as_json: bool) -> None:
     for line in as_lines(rows):
         table.add_row(*line)
     Console().print(table)
+
+
+@commands.command("run-programs", short_help=_HELP["run-programs"])
+@click.argument("programs", type=click.Path(), metavar="FILE")
+@click.option("--out", required=True, help="The same lines with status, value, stdout and error.")
+@click.option(
+    "--form",
+    type=click.Choice(["code", "gsm8k", "math"]),
+    default="code",
+    show_default=True,
+    help="A program as it stands, or a completion in the form of GSM8K or MATH.",
+)
+@click.option("--value", default="", help="Expression that is a program's answer, such as ans.")
+@click.option("--recorded", default="", help="Field with the result of an earlier run.")
+@click.option("--gold", default="", help="Field with the right answer, to grade against.")
+@click.option("--cpu-s", default=10.0, show_default=True, help="Processor time of a program.")
+@click.option("--memory-mib", default=1024, show_default=True, help="Memory of a program.")
+@click.option("--workers", default=1, show_default=True, help="Programs under way at once.")
+@click.option(
+    "--sandbox",
+    "backend",
+    type=click.Choice(["auto", "native", "bubblewrap"]),
+    default="auto",
+    show_default=True,
+    help="How programs are isolated.",
+)
+@click.option("--unsafe", is_flag=True, help="Run them even where they cannot be isolated.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def run_programs(
+    programs: str,
+    out: str,
+    form: Any,
+    value: str,
+    recorded: str,
+    gold: str,
+    cpu_s: float,
+    memory_mib: int,
+    workers: int,
+    backend: Any,
+    unsafe: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the programs of a JSON-lines FILE in the sandbox (.gz too).
+
+    A line has a field program, code, completion or generated. Example:
+
+        seekmath run-programs programs.jsonl --value ans --recorded executed --out ran.jsonl
+    """
+    from seekmath.core.log import Display
+    from seekmath.verify import run_programs as work
+    from seekmath.verify.execution import Limits
+    from seekmath.verify.sandbox import Sandbox
+
+    limits = Limits(cpu_s=cpu_s, wall_s=max(60.0, 6 * cpu_s), memory_mib=memory_mib)
+    with (
+        Display(quiet=quiet) as display,
+        Sandbox(limits, backend=backend, workers=workers, unsafe=unsafe) as sandbox,
+    ):
+        display.say(f"sandbox: {sandbox.describe()}")
+        display.start("run-programs")
+        counts = work.run_programs(
+            Path(programs),
+            Path(out),
+            sandbox,
+            form=form,
+            value=value,
+            recorded=recorded,
+            gold=gold,
+            progress=lambda done, total: display.update(done, total, "programs"),
+        )
+    if as_json:
+        click.echo(json.dumps(counts))
+        return
+    for name, count in counts.items():
+        click.echo(f"{name}: {count}")
+    click.echo(f"written to {out}")
+
+
+@commands.command(short_help=_HELP["doctor"])
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """Say what this machine has; the sandbox is tried, nothing is installed.
+
+    Example:
+
+        seekmath doctor
+    """
+    from seekmath.doctor import examine
+
+    found = examine()
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    width = max(map(len, found))
+    for part, words in found.items():
+        click.echo(f"{part:{width}}  {words if isinstance(words, str) else '; '.join(words)}")
 
 
 @commands.command(short_help=_HELP["report"])

@@ -10,6 +10,7 @@ from seekmath.verify.python_tool import (
     Span,
     Transcript,
     Turn,
+    answer_of,
     gsm8k_program,
     integrate,
     last_output,
@@ -145,3 +146,28 @@ def test_any_text_gives_spans_that_join_to_the_completion(texts: list[str]) -> N
     (done,) = integrate(1, turns_of([Turn(text) for text in texts]), ran)
     assert done.text == "".join(span.text for span in done.spans)
     assert sum(span.by_tool for span in done.spans) == len(done.executions)
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        ("5.000000000000002", "5"),
+        ("349.9999999999999", "350"),
+        ("0.30000000000000004", "0.3"),
+        ("3.25", "3.25"),
+        ("385000.00000000006", "385000"),
+        ("7", "7"),
+        ("(1.0, 2)", "(1.0, 2)"),
+        ("1/3", "1/3"),
+        (None, None),
+    ],
+)
+def test_binary_fractions_are_rounded_for_the_grader(value: str | None, answer: str | None) -> None:
+    assert answer_of(Execution("ok", value=value)) == answer
+
+
+@given(st.floats(-1e9, 1e9, allow_nan=False))
+def test_rounding_keeps_twelve_digits(number: float) -> None:
+    answer = answer_of(Execution("ok", value=str(number)))
+    assert answer is not None
+    assert float(answer) == pytest.approx(number, rel=1e-11, abs=1e-12)

@@ -20,6 +20,7 @@ ROUNDS = 2
 _PYTHON_BLOCK = re.compile(r"```python[ \t]*\n(.*?)```", re.DOTALL)
 _OUTPUT_BLOCK = re.compile(r"```output[ \t]*\n(.*?)\n?```", re.DOTALL)
 _LANGUAGE = re.compile(r"\A[ \t]*(?:python|py)?[ \t]*\n")
+_DECIMAL = re.compile(r"-?\d{1,17}\.\d{1,25}")
 _KEPT_EACH_SIDE = 50
 
 
@@ -40,6 +41,17 @@ def math_program(completion: str) -> Program | None:
         return None
     program, imports = (_LANGUAGE.sub("", part) for part in (parts[1], parts[3]))
     return Program(f"{imports}\n\n{program}", value="answer")
+
+
+def answer_of(execution: Execution) -> str | None:
+    """The value of a program as the text to grade; None where it gave none.
+
+    Binary fractions are rounded to 12 digits: 0.1 + 0.2 is meant to be 0.3.
+    """
+    value = execution.value
+    if value is None or not _DECIMAL.fullmatch(value):
+        return value
+    return format(float(value), ".12g")
 
 
 @dataclass(frozen=True)
