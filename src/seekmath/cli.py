@@ -257,10 +257,10 @@ def compare(a: str, b: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1))
-    table.add_column("benchmark")
-    table.add_column("metric")
-    for head in ("n", "A %", "B %", "B - A", "95%", "only A/B", "p", "p adj."):
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("benchmark", overflow="fold", min_width=12)
+    table.add_column("metric", no_wrap=True)
+    for head in ("n", "A %", "B %", "B-A", "95%", "only A/B", "p"):
         table.add_column(head, justify="right", no_wrap=True)
     for line in as_lines(rows):
         table.add_row(*line)
@@ -367,17 +367,36 @@ def doctor(as_json: bool) -> None:
 
 @commands.command(short_help=_HELP["report"])
 @click.argument("run_dir", metavar="RUN", type=click.Path())
-@click.option("--out", help="The HTML file.  [default: RUN/report.html]")
-def report(run_dir: str, out: str | None) -> None:
+@click.option("--out", help="The HTML file, or the export's folder.  [default: RUN/report.html]")
+@click.option(
+    "--answers",
+    type=int,
+    default=12,
+    show_default=True,
+    help="Problems of each benchmark whose single answers are shown.",
+)
+@click.option(
+    "--export",
+    type=click.Choice(["lm-eval"]),
+    help="Write results as the LM evaluation harness does, instead of the page.",
+)
+def report(run_dir: str, out: str | None, answers: int, export: str | None) -> None:
     """Write the self-contained HTML report of the run directory RUN.
 
-    Example:
+    RUN is a run, or the folder of one stage, such as that of `seekmath evaluate`. Example:
 
         seekmath report runs/laptop
+        seekmath report results --export lm-eval --out exported
     """
+    if export:
+        from seekmath.report.lm_eval import write_lm_eval
+
+        for path in write_lm_eval(Path(run_dir), Path(out or Path(run_dir) / "lm-eval")):
+            click.echo(path)
+        return
     from seekmath.report.page import write_report
 
-    click.echo(write_report(Path(run_dir), Path(out) if out else None))
+    click.echo(write_report(Path(run_dir), Path(out) if out else None, answers))
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -139,7 +139,7 @@ def _pair(field: str, item: str, model: type[Settings]) -> tuple[str, Any]:
         folder = item.rstrip("/").split("/")
         # ``runs/x/grpo/model`` is known by the stage that made it.
         name = folder[-2] if folder[-1] == "model" and len(folder) > 1 else folder[-1]
-        return name, item
+        return name.split(".jsonl")[0], item
     raise BadInput(
         f"--{field}: found '{item}'; allowed: NAME=VALUE, {allowed_values(model, field)}"
     )

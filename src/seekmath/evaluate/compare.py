@@ -159,9 +159,8 @@ def as_lines(rows: list[Comparison]) -> list[list[Any]]:
             f"{100 * row['a']:.1f}",
             f"{100 * row['b']:.1f}",
             f"{100 * row['difference']['value']:+.1f}",
-            f"{100 * row['difference']['low']:+.1f} to {100 * row['difference']['high']:+.1f}",
+            f"{100 * row['difference']['low']:+.1f}…{100 * row['difference']['high']:+.1f}",
             f"{len(row['only_a'])}/{len(row['only_b'])}" if row["p"] is not None else "",
-            f"{row['p']:.3g}" if row["p"] is not None else "",
             f"{row['p_adjusted']:.3g}" if row["p_adjusted"] is not None else "",
         ]
         for row in rows

@@ -130,7 +130,7 @@ def k_charts(table: dict[str, Any]) -> list[tuple[str, list[Chart]]]:
                     log2=True,
                     large=True,
                 )
-                for metric, name in (("maj", "Maj"), ("pass", "Pass"))
+                for metric, name in (("maj", "Maj"), ("pass", "Pass"), ("best", "Best"))
             )
         )
         if charts:

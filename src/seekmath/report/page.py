@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from seekmath.core.files import whole_file
 from seekmath.report import numbers
+from seekmath.report.answers import MOST_PROBLEMS, read_answers
+from seekmath.report.details import parts, read_details
 from seekmath.report.figures import (
     accuracy_chart,
     grpo_charts,
@@ -29,12 +31,15 @@ from seekmath.report.tables import GENERATED, accuracies, by_benchmark, sampled_
 _MOST_SETTINGS = 8000
 
 
-def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
+def write_report(
+    run_dir: str | Path, out: str | Path | None = None, answers: int = MOST_PROBLEMS
+) -> Path:
     """Write the report of a run directory, whole or not at all, and return its path.
 
     Args:
         run_dir: a run, finished or not, or the folder of a single stage.
         out: the HTML file; ``report.html`` in the run by default.
+        answers: problems of each benchmark whose single answers are shown.
 
     Raises:
         BadInput: ``run_dir`` is neither.
@@ -42,13 +47,13 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
     run = open_run(run_dir)
     path = Path(out) if out else run.folder / "report.html"
     # Text of a run may hold lone surrogates, which UTF-8 cannot write.
-    page = render(run).encode("utf-8", errors="replace")
+    page = render(run, answers).encode("utf-8", errors="replace")
     with whole_file(path, "wb") as file:
         file.write(page)
     return path
 
 
-def render(run: Run) -> str:
+def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
     """The page as text."""
     table = accuracies(run)
     return _environment().get_template("report.html").render(
@@ -64,6 +69,8 @@ def render(run: Run) -> str:
         minings=[read_mining(stage) for stage in _of(run, "mine", "decontaminate")],
         curves=_curves(run),
         rewards=[(stage, reward_facts(stage)) for stage in run.of_type("reward")],
+        evaluations=[(stage, read_details(stage)) for stage in run.of_type("evaluate")],
+        answers=[(stage, read_answers(stage, answers)) for stage in run.of_type("evaluate")],
         rollouts=[(stage, read_rollouts(stage)) for stage in run.of_type("grpo")],
         settings={stage.name: _settings(stage.manifest) for stage in run.stages if stage.manifest},
     )  # fmt: skip
@@ -79,6 +86,7 @@ def _environment() -> Environment:
     )
     for name in ("percent", "span", "points", "signed", "count", "number", "duration", "memory"):
         environment.filters[name] = getattr(numbers, name)
+    environment.filters["parts"] = parts
     return environment
 
 

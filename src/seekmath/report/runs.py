@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from seekmath.core.artifact import MANIFEST, Manifest, read_manifest
@@ -54,10 +55,19 @@ class Stage:
         except (BadInput, OSError):
             return None
 
-    def table(self, name: str, columns: list[str]) -> list[Row]:
-        """Rows of a Parquet file of the stage; none where it is absent or damaged."""
+    def table(self, name: str, columns: list[str], problems: list[str] | None = None) -> list[Row]:
+        """Rows of a Parquet file of the stage; none where it is absent or damaged.
+
+        Args:
+            name: the file, below the stage's folder.
+            columns: which columns to read.
+            problems: only rows with these in ``problem_id``.
+        """
         try:
-            rows: list[Row] = read_parquet(self.folder / name, columns).to_pylist()
+            table = read_parquet(self.folder / name, columns)
+            if problems is not None:
+                table = table.filter(pc.is_in(table["problem_id"], pa.array(problems)))
+            rows: list[Row] = table.to_pylist()
         except (BadInput, OSError, pa.ArrowException):
             return []
         return rows

@@ -42,7 +42,7 @@ def accuracies(run: Run) -> dict[str, Any]:
     several = sum(1 for _, results in stages if results) > 1
     rows: dict[str, Cells] = {}
     for stage, results in stages:
-        for model, benchmark, metric, estimate in _estimates(results):
+        for model, benchmark, metric, estimate in estimates(results):
             cells = rows.setdefault(f"{stage}: {model}" if several else model, {})
             cells.setdefault(benchmark, {})[metric] = estimate
     found = dict.fromkeys(name for cells in rows.values() for name in cells)
@@ -53,7 +53,8 @@ def accuracies(run: Run) -> dict[str, Any]:
     }
 
 
-def _estimates(results: Any) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+def estimates(results: Any) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """(model, benchmark, metric, estimate) of ``results.json``, whatever it holds."""
     if not isinstance(results, dict):
         return
     for key, estimate in results.items():
@@ -65,22 +66,28 @@ def _estimates(results: Any) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """Greedy accuracies on one benchmark, one for each model; ``best`` is the highest value."""
+    """Accuracies on one benchmark, one for each model; ``best`` is the highest value.
+
+    Of greedy answers, or where there are none (``sampled``) the mean of samples.
+    """
 
     name: str
     n: float | None
     estimates: list[dict[str, Any] | None]
     best: float | None
+    sampled: bool
 
 
 def by_benchmark(table: dict[str, Any]) -> list[BenchmarkRow]:
     """The table turned round: benchmarks down, models across, greedy accuracies only."""
     found = []
     for name in table["benchmarks"]:
-        estimates = [row["cells"].get(name, {}).get("greedy") for row in table["rows"]]
+        sampled = not any("greedy" in row["cells"].get(name, {}) for row in table["rows"])
+        metric = "pass@1" if sampled else "greedy"
+        estimates = [row["cells"].get(name, {}).get(metric) for row in table["rows"]]
         values = [e["value"] for e in estimates if e and e["value"] is not None]
         n = next((e["n"] for e in estimates if e), None)
-        found.append(BenchmarkRow(name, n, estimates, max(values, default=None)))
+        found.append(BenchmarkRow(name, n, estimates, max(values, default=None), sampled))
     return found
 
 
@@ -95,7 +102,7 @@ def sampled_columns(table: dict[str, Any]) -> list[tuple[str, str]]:
     """(benchmark, metric) of the largest K of each sampled benchmark."""
     columns: dict[tuple[str, str], None] = {}
     for benchmark in table["benchmarks"]:
-        for metric in ("maj", "pass"):
+        for metric in ("maj", "pass", "best"):
             found = [k for row in table["rows"] for k in ks(row["cells"], benchmark, metric)]
             if found:
                 columns[benchmark, f"{metric}@{max(found)}"] = None

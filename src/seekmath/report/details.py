@@ -1,0 +1,51 @@
+"""Counts beside the accuracies of an evaluation: ``details.json`` as tables."""
+
+from typing import Any
+
+from seekmath.report.runs import Stage
+
+_COUNTS = (
+    "answers", "tokens_mean", "no_answer_found", "cut_at_the_limit", "timeouts", "refused",
+)  # fmt: skip
+
+
+def read_details(stage: Stage) -> list[dict[str, Any]]:
+    """One row for each model and benchmark; none where the file is absent or of another form."""
+    details = stage.json("details.json")
+    rows = []
+    for model, benchmarks in (details if isinstance(details, dict) else {}).items():
+        for benchmark, found in (benchmarks if isinstance(benchmarks, dict) else {}).items():
+            if isinstance(found, dict):
+                rows.append(
+                    {
+                        "model": model,
+                        "benchmark": benchmark,
+                        **{name: found.get(name) for name in _COUNTS},
+                        "unjudged": len(found.get("unjudged") or ()),
+                        "flagged": len(found.get("flagged") or ()),
+                        "by_subject": found.get("by_subject") or {},
+                        "by_level": found.get("by_level") or {},
+                    }
+                )
+    return rows
+
+
+def parts(rows: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Tables by subject and by level of each benchmark that has several."""
+    tables = []
+    for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
+        some = [row for row in rows if row["benchmark"] == benchmark]
+        for field in ("by_subject", "by_level"):
+            values = sorted({value for row in some for value in row[field]})
+            if values:
+                lines = [(one, [_cell(row[field].get(one)) for row in some]) for one in values]
+                title = f"{benchmark} {field.removeprefix('by_')}"
+                models = [row["model"] for row in some]
+                tables.append((title, {"models": models, "rows": lines}))
+    return tables
+
+
+def _cell(metrics: Any) -> Any:
+    """The greedy estimate, or the mean of samples."""
+    found = metrics if isinstance(metrics, dict) else {}
+    return found.get("greedy") or found.get("pass@1")
