@@ -19,7 +19,7 @@ STAGES = {
     "tokenize": StageType(TokenizeSettings, "seekmath.corpus.shards:tokenize"),
     "pretrain": StageType(PretrainSettings, "seekmath.train.pretrain:pretrain"),
     "sft": StageType(SftSettings, "seekmath.train.sft:sft"),
-    "reward": StageType(RewardSettings, "seekmath.train.reward_model:reward"),
+    "reward": StageType(RewardSettings, "seekmath.train.reward_training:reward"),
     "grpo": StageType(GrpoSettings, "seekmath.rl.trainer:grpo"),
     "evaluate": StageType(EvaluateSettings, "seekmath.evaluate.runner:evaluate"),
 }

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from seekmath.corpus.chat import render_example
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
-from seekmath.model.folder import save_model
+from seekmath.model.folder import load_model, save_model
 from seekmath.model.sizes import sized
 
 TEXTS = [
@@ -33,6 +34,29 @@ def policy_folder(tmp_path_factory) -> Path:
     with torch.no_grad():
         model.model.embed_tokens.weight.mul_(3)
     save_model(model, folder / "model", folder / "tokenizer")
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def taught_folder(policy_folder, tmp_path_factory) -> Path:
+    """The policy after a little fine-tuning: its sums are now right, now wrong."""
+    folder = tmp_path_factory.mktemp("taught")
+    model, tokenizer = load_model(policy_folder), Tokenizer.load(policy_folder)
+    rows = []
+    for text in TEXTS:
+        prompt, solution = text.split("Assistant:")
+        question = prompt.removeprefix("User: ").strip()
+        rows.append(render_example(tokenizer, question, solution.strip()))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    width = max(len(ids) for ids, _ in rows)
+    ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in rows])
+    learned = torch.tensor([mask + [False] * (width - len(mask)) for _, mask in rows])
+    for _ in range(30):
+        logits = model(ids[:, :-1])[learned[:, 1:]]
+        torch.nn.functional.cross_entropy(logits, ids[:, 1:][learned[:, 1:]]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    save_model(model, folder / "model", policy_folder)
     return folder / "model"
 
 

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from seekmath.core.files import BadInput
+from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.sampler import Completion
 from seekmath.rl.questions import Question
 from seekmath.rl.rewards import Rewards, function_reward
@@ -20,7 +21,8 @@ def sampled(text: str, answer: str = "12", ended: bool = True, **columns: object
 
 
 def judge(samples: list[Sample], **changes: object):
-    return Rewards(GrpoSettings(model="m", problems="p", **changes))(samples)
+    tokenizer = Tokenizer.train(["12 + 3 = 15\n#### 15"] * 3, 270)
+    return Rewards(GrpoSettings(model="m", problems="p", **changes), tokenizer)(samples)
 
 
 def function(tmp_path, body: str, signature: str = "prompts, completions, **columns"):

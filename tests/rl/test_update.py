@@ -12,9 +12,9 @@ from seekmath.model.decoder import Decoder
 from seekmath.model.logprobs import completion_logprobs
 from seekmath.model.sampler import Completion
 from seekmath.model.sizes import sized
-from seekmath.rl.method import Credit, Method
+from seekmath.rl.method import Credit, Method, Setup
 from seekmath.rl.methods.grpo import grpo_method
-from seekmath.rl.objective import outputs_mean, token_objective
+from seekmath.rl.objective import Terms, TokenBatch, outputs_mean, token_objective
 from seekmath.rl.questions import Question
 from seekmath.rl.rollout import Judged, Sample
 from seekmath.rl.settings import GrpoSettings
@@ -52,7 +52,7 @@ def credits_of(seed: int, groups: int = 4, size: int = 5) -> list[Credit]:
 
 @pytest.fixture(scope="module")
 def method() -> Method:
-    return grpo_method(SETTINGS, [], None, 0)
+    return grpo_method(Setup(SETTINGS, None, None, [], None, None, 0))
 
 
 def gradients(models, method, credits, most_tokens) -> tuple[dict[str, torch.Tensor], float]:
@@ -83,9 +83,10 @@ def test_the_gradient_is_that_of_the_papers_objective(models, method):
     advantage = torch.zeros_like(logprob)
     for row, credit in enumerate(credits):
         advantage[row, : len(credit.token_advantages)] = torch.tensor(credit.token_advantages)
-    values = token_objective(
-        logprob, logprob.detach(), reference, advantage, clip_epsilon=0.2, kl_weight=0.04
-    )
+    old = logprob.detach()
+    pair = torch.arange(len(credits))
+    batch = TokenBatch(logprob, old, reference, old, advantage, mask, pair)
+    values = token_objective(batch, Terms())
     loss = -outputs_mean(values, mask, len(credits))
     loss.backward()
     assert found_loss == pytest.approx(float(loss.detach()), abs=1e-6)

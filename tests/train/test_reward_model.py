@@ -1,16 +1,11 @@
-import numpy as np
 import pytest
 import torch
 import transformers
 
 from seekmath.core.files import BadInput, read_json, read_parquet
 from seekmath.core.job import Job
-from seekmath.train.reward_model import (
-    area_under_curve,
-    load_reward_model,
-    reward,
-    score,
-)
+from seekmath.train.reward_model import load_reward_model, score
+from seekmath.train.reward_training import reward
 from seekmath.train.settings import RewardSettings
 
 
@@ -61,15 +56,28 @@ def test_killed_after_sampling_it_ends_alike(base, problems, tmp_path, monkeypat
     assert whole["heldout_accuracy"] == again["heldout_accuracy"]
 
 
-def test_area_under_the_curve_counts_pairs():
-    right = np.array([True, True, False, False])
-    assert area_under_curve(np.array([3.0, 2.0, 1.0, 0.0]), right) == 1.0
-    assert area_under_curve(np.array([0.0, 1.0, 2.0, 3.0]), right) == 0.0
-    assert area_under_curve(np.array([1.0, 0.0, 1.0, 0.0]), right) == 0.5
-
-
 def test_what_cannot_be_judged_is_named(base, problems, tmp_path):
     with pytest.raises(BadInput, match=r"no problem of the subjects \['music'\]"):
         run(base, problems, tmp_path, subjects=["music"])
     with pytest.raises(BadInput, match=r"lack 'score\.weight'; is this a reward model"):
         load_reward_model(base)
+
+
+@pytest.mark.parametrize("estimate", ["hard", "soft"])
+def test_steps_are_labelled_by_what_follows(base, problems, tmp_path, estimate):
+    metrics = run(
+        base, problems, tmp_path, kind="process", completions_per_step=3, estimate=estimate
+    )
+    rows = read_parquet(tmp_path / "samples.parquet").to_pylist()
+    allowed = {0.0, 1.0} if estimate == "hard" else {0.0, 1.0, 1 / 3, 2 / 3}
+    for row in rows:
+        assert len(row["step_ends"]) == len(row["step_rewards"])
+        assert row["step_rewards"][-1] == float(row["verdict"] is True)
+        assert all(min(abs(v - a) for a in allowed) < 1e-6 for v in row["step_rewards"])
+    assert metrics["step_samples"] >= metrics["heldout_samples"]
+
+
+def test_preferences_need_both_sides(base, problems, tmp_path):
+    # A random model is never right: nothing can be preferred.
+    with pytest.raises(BadInput, match="sample more questions"):
+        run(base, problems, tmp_path, kind="preference")

@@ -50,7 +50,8 @@ PROBLEM = pa.schema(
 )
 
 #: One sampled completion of one problem. ``verdict`` is null when it could not be told;
-#: ``step_ends`` index tokens of the completion; ``advantages`` has one value per token.
+#: ``step_ends`` index tokens of the completion, ``step_rewards`` has a value for each (with a
+#: process reward model only); ``advantages`` has one value per token.
 SAMPLE = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -67,6 +68,7 @@ SAMPLE = pa.schema(
         ("gold", pa.string()),
         ("rewards", pa.list_(pa.float32())),
         ("step_ends", pa.list_(pa.int32())),
+        ("step_rewards", pa.list_(pa.float32())),
         ("advantages", pa.list_(pa.float32())),
     ]
 )

@@ -8,42 +8,77 @@ the rest. A method may log the value of its objective, whose gradient this is.
 # N outputs, T tokens of the longest; Q questions, G samples of each
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from seekmath.core.seeds import derive
+from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
-from seekmath.rl.rollout import Judged, Sample
+from seekmath.rl.objective import Terms, TokenBatch
+from seekmath.rl.questions import Question, questions_of_step
+from seekmath.rl.rewards import Rewards
+from seekmath.rl.rollout import Judged, Sample, roll_out
+from seekmath.rl.settings import GrpoSettings
+
+#: A data source: outputs for the step's number (from 0), as [question][k]. Attempts after the
+#: first ask other questions.
+DataSource = Callable[[Decoder, int, int], list[list[Sample]]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a method is built from.
+
+    ``frozen`` is the policy as it was handed over, or as the present iteration began with it.
+    """
+
+    settings: GrpoSettings
+    policy: Decoder
+    frozen: Decoder
+    questions: list[Question]
+    tokenizer: Tokenizer
+    rewards: Rewards
+    seed: int
 
 
 @dataclass(frozen=True)
 class Credit:
-    """A judged output and the advantage of each of its tokens."""
+    """A judged output and what each of its tokens is worth.
+
+    Attributes:
+        judged: the output.
+        token_advantages: a value for each token.
+        token_returns: what a critic should have foretold at each token; empty without one.
+        pair: outputs with the same number belong together; -1 for none.
+    """
 
     judged: Judged
     token_advantages: list[float]
-
-
-@dataclass(frozen=True)
-class TokenBatch:
-    """Some outputs at token level, in nats, without gradient; padding is where the mask is false.
-
-    ``old_NT`` is the policy that the step began with, ``reference_NT`` the frozen one.
-    """
-
-    logprob_NT: Tensor
-    old_NT: Tensor
-    reference_NT: Tensor
-    advantage_NT: Tensor
-    mask_NT: Tensor
+    token_returns: list[float] = field(default_factory=list)
+    pair: int = -1
 
 
 @dataclass(frozen=True)
 class Credits:
-    """What a step's outputs are worth; ``zero_variance_groups`` taught nothing."""
+    """What a step's outputs are worth; ``zero_variance_groups`` taught nothing.
+
+    ``unused`` outputs are logged and kept with the rest but are no part of the gradient.
+    """
 
     credits: list[Credit]
     zero_variance_groups: int
+    unused: list[Credit] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Companion:
+    """Another network that learns beside the policy, such as PPO's critic."""
+
+    network: nn.Module
+    optimizer: torch.optim.AdamW
+    learn: Callable[[Credits, int], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -51,15 +86,59 @@ class Method:
     """One row of the paper's Table 10.
 
     Attributes:
-        source: data source: outputs for the step's number (from 0), as [question][k].
+        source: data source.
         reward: judges outputs.
         credit: spreads rewards over tokens; the part of GC that knows no probabilities.
         coefficient: the whole GC of each token, (N, T).
         objective: what each token adds to the objective, (N, T), to be logged.
+        reads_reference: whether the coefficient needs the frozen policy's log-probabilities.
+        companions: networks that learn beside the policy, by name.
     """
 
-    source: Callable[[Decoder, int], list[list[Sample]]]
+    source: DataSource
     reward: Callable[[list[Sample]], list[Judged]]
     credit: Callable[[list[list[Judged]]], Credits]
     coefficient: Callable[[TokenBatch], Tensor]
     objective: Callable[[TokenBatch], Tensor]
+    reads_reference: bool = False
+    companions: dict[str, Companion] = field(default_factory=dict)
+
+
+def terms_of(settings: GrpoSettings) -> Terms:
+    """The parts of the objective that the settings name."""
+    return Terms(
+        clip_low=settings.clip_epsilon,
+        clip_high=settings.clip_high or settings.clip_epsilon,
+        kl_weight=settings.kl_weight,
+        ratio=settings.ratio,
+        importance_cap=settings.importance_cap,
+    )
+
+
+def online(setup: Setup) -> DataSource:
+    """Outputs of the policy as it is now: ``q ~ P_sft, o ~ pi_theta``."""
+
+    def source(policy: Decoder, step: int, attempt: int = 0) -> list[list[Sample]]:
+        return _outputs(setup, policy, step, attempt)
+
+    return source
+
+
+def offline(setup: Setup) -> DataSource:
+    """Outputs of the policy as it was handed over: ``q ~ P_sft, o ~ pi_sft``.
+
+    They are drawn when a step needs them, by the step's number: the same as drawing all before
+    training, without a store that a killed run could leave half written.
+    """
+
+    def source(policy: Decoder, step: int, attempt: int = 0) -> list[list[Sample]]:
+        return _outputs(setup, setup.frozen, step, attempt)
+
+    return source
+
+
+def _outputs(setup: Setup, policy: Decoder, step: int, attempt: int) -> list[list[Sample]]:
+    settings = setup.settings
+    seed = setup.seed if attempt == 0 else derive(setup.seed, "attempt", attempt)
+    asked = questions_of_step(setup.questions, settings.questions_per_step, seed, step)
+    return roll_out(policy, setup.tokenizer, asked, settings, derive(seed, "step", step))

@@ -1,4 +1,4 @@
-"""Rewards: the answer rule, the form, a reward model, a user's function, and their weighted sum.
+"""Rewards: the answer rule, the form, reward models, a user's function, and their weighted sum.
 
 A sample whose reward cannot be had (an exception, None, NaN) gets no gradient and is counted.
 """
@@ -12,10 +12,17 @@ from typing import Any
 
 from seekmath.core.files import BadInput
 from seekmath.corpus.chat import prompt_text
+from seekmath.corpus.steps import step_ends
+from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.rl.rollout import Judged, Sample
 from seekmath.rl.settings import GrpoSettings
 from seekmath.train.optimizer import pick_device
-from seekmath.train.reward_model import load_reward_model, score
+from seekmath.train.reward_model import (
+    RewardModel,
+    load_reward_model,
+    score,
+    score_steps,
+)
 from seekmath.verify.extract import extract_answer
 from seekmath.verify.grade import Grade, grade
 
@@ -29,11 +36,19 @@ _MARKED = ("boxed", "hashes", "stated")
 class Rewards:
     """The rewards of a run with their weights; call it on samples to have them judged."""
 
-    def __init__(self, settings: GrpoSettings) -> None:
+    def __init__(self, settings: GrpoSettings, tokenizer: Tokenizer) -> None:
         self._weights = settings.reward_weights
+        self._settings, self._tokenizer = settings, tokenizer
+        device = str(pick_device(settings.device))
+        #: Reward models in use, by the name of their setting; Algorithm 1 trains them on.
+        self.models = {
+            name: load_reward_model(folder, device)
+            for name in ("reward_model", "process_model")
+            if (folder := getattr(settings, name))
+        }
         self._others: dict[str, Reward] = {}
         if "model" in self._weights:
-            self._others["model"] = model_reward(settings.reward_model, settings.device)
+            self._others["model"] = model_reward(self.models["reward_model"])
         if "function" in self._weights:
             self._others["function"] = function_reward(settings.reward, settings.reward_name)
 
@@ -46,22 +61,39 @@ class Rewards:
                 columns.append([_from_verdict(judged) for judged in grades])
             elif name == "format":
                 columns.append([format_reward(sample) for sample in samples])
+            elif name == "length":
+                longest = self._settings.max_new_tokens
+                columns.append([length_reward(sample, longest) for sample in samples])
             else:
                 columns.append(self._others[name](samples))
-        weights = list(self._weights.values())
+        ends = [step_ends(self._tokenizer, sample.completion.token_ids) for sample in samples]
+        steps: list[list[float]] = [[] for _ in samples]
+        if "process_model" in self.models:
+            steps = process_rewards(self.models["process_model"], samples, ends)
         return [
-            _judged(sample, judged, [column[row] for column in columns], weights)
-            for row, (sample, judged) in enumerate(zip(samples, grades, strict=True))
+            self._judged(
+                sample, grades[row], [column[row] for column in columns], ends[row], steps[row]
+            )
+            for row, sample in enumerate(samples)
         ]
 
-
-def _judged(
-    sample: Sample, judged: Grade | Exception, rewards: list[float], weights: list[float]
-) -> Judged:
-    total = math.fsum(weight * value for weight, value in zip(weights, rewards, strict=True))
-    if isinstance(judged, Exception):
-        return Judged(sample, total, rewards, None, None, f"error: {judged!r}")
-    return Judged(sample, total, rewards, judged.verdict, judged.extracted, judged.reason)
+    def _judged(
+        self,
+        sample: Sample,
+        judged: Grade | Exception,
+        rewards: list[float],
+        ends: list[int],
+        step_rewards: list[float],
+    ) -> Judged:
+        weights = self._weights.values()
+        total = math.fsum(weight * value for weight, value in zip(weights, rewards, strict=True))
+        if self._settings.truncated == "punish" and sample.completion.stop_reason == "length":
+            total -= 1.0
+        if isinstance(judged, Exception):
+            reason = f"error: {judged!r}"
+            return Judged(sample, total, rewards, None, None, reason, ends, step_rewards)
+        told = (judged.verdict, judged.extracted, judged.reason)
+        return Judged(sample, total, rewards, *told, ends, step_rewards)
 
 
 def _grade(sample: Sample) -> Grade | Exception:
@@ -89,12 +121,26 @@ def format_reward(sample: Sample) -> float:
     return float(found.how in _MARKED and sample.completion.stop_reason == "stop")
 
 
-def model_reward(folder: str, device: str) -> Reward:
+def length_reward(sample: Sample, longest: int) -> float:
+    """One for an empty output, falling to zero for one as long as may be."""
+    return 1.0 - len(sample.completion.token_ids) / longest
+
+
+def process_rewards(
+    model: RewardModel, samples: list[Sample], ends: list[list[int]]
+) -> list[list[float]]:
+    """The probability that a process reward model gives to each step, in [0, 1] (4.1.3)."""
+    texts = [one.question.prompt_ids + one.completion.token_ids for one in samples]
+    starts = [len(one.question.prompt_ids) for one in samples]
+    places = [[start + end for end in one] for start, one in zip(starts, ends, strict=True)]
+    return [scores.sigmoid().tolist() for scores in score_steps(model, texts, places)]
+
+
+def model_reward(model: RewardModel) -> Reward:
     """The probability that an outcome reward model gives to "right", in [0, 1].
 
     The probability rather than the logit, so that it can be weighed against other rewards.
     """
-    model = load_reward_model(folder, str(pick_device(device)))
 
     def reward(samples: list[Sample]) -> list[float]:
         texts = [one.question.prompt_ids + one.completion.token_ids for one in samples]

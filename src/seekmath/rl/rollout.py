@@ -1,6 +1,6 @@
 """Exploration: the policy answers each question G times (paper, Algorithm 1, line 7)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seekmath.core.seeds import derive
@@ -26,7 +26,8 @@ class Sample:
 class Judged:
     """A sample with what it earned: each reward, their weighted sum, the rule's verdict.
 
-    ``total`` and a reward that could not be had are NaN.
+    ``total`` and a reward that could not be had are NaN. ``step_ends`` index the last token of
+    each step; ``step_rewards`` are there with process supervision only.
     """
 
     sample: Sample
@@ -35,6 +36,8 @@ class Judged:
     verdict: bool | None
     extracted: str | None
     reason: str
+    step_ends: list[int] = field(default_factory=list)
+    step_rewards: list[float] = field(default_factory=list)
 
 
 def roll_out(
@@ -83,6 +86,7 @@ def record(judged: Judged, advantage: list[float]) -> dict[str, Any]:
         "reason": judged.reason,
         "gold": drawn.question.answer,
         "rewards": judged.rewards,
-        "step_ends": [len(drawn.completion.token_ids) - 1],
+        "step_ends": judged.step_ends,
+        "step_rewards": judged.step_rewards,
         "advantages": advantage,
     }

@@ -9,12 +9,15 @@ from seekmath.core.recipe import Source
 from seekmath.train.settings import OptimizerSettings
 
 #: Rewards by name; what each measures stands in ``rl/rewards.py``.
-REWARDS = ("answer", "format", "model", "function")
+REWARDS = ("answer", "format", "length", "model", "function")
 
 
 class GrpoSettings(OptimizerSettings):
     """A model and problems in, a better model out."""
 
+    method: Literal["grpo", "ppo", "online_rft", "rft", "dpo"] = Field(
+        "grpo", description="Method of the paper's Table 10."
+    )
     model: Source = Field(description="Model folder of the policy to improve.")
     problems: Source = Field(
         description="JSON lines with question and answer; your reward function gets all columns."
@@ -31,6 +34,17 @@ class GrpoSettings(OptimizerSettings):
     )
     reward_model: Source = Field(
         "", description="Folder of an outcome reward model; rewards with its probability."
+    )
+    supervision: Literal["outcome", "process"] = Field(
+        "outcome",
+        description="grpo: what is standardised: an output's reward, or those of its steps, which"
+        " a process reward model gives.",
+    )
+    process_model: Source = Field("", description="Folder of a process reward model.")
+    step_counted: Literal["own", "later"] = Field(
+        "own",
+        description="process: whether a step's last token is moved by its own step (the paper's"
+        " index(j) >= t) or only by later ones.",
     )
     reward: Source = Field(
         "",
@@ -52,16 +66,82 @@ class GrpoSettings(OptimizerSettings):
     clip_epsilon: float = Field(
         0.2, gt=0, lt=1, description="Clip of the probability ratio; the paper names none."
     )
+    clip_high: float = Field(
+        0.0, ge=0, description="Another clip above one, as in DAPO (0.28); 0: clip_epsilon."
+    )
+    ratio: Literal["token", "output"] = Field(
+        "token", description="Probability ratio of a token, or of the whole output as in GSPO."
+    )
+    importance_cap: float = Field(
+        0.0,
+        ge=0,
+        description="Weigh tokens by the ratio of trainer to sampler, at most this; 0: do not.",
+    )
+    loss_mean: Literal["outputs", "tokens", "constant"] = Field(
+        "outputs",
+        description="Mean over an output's tokens and then over outputs (the paper), over all"
+        " tokens (DAPO), or sum by max_new_tokens (Dr. GRPO).",
+    )
     updates_per_batch: int = Field(
         1, ge=1, description="Updates on the samples of one step, mu (paper: 1)."
     )
-    std: Literal["population", "sample"] = Field(
+    std: Literal["population", "sample", "none"] = Field(
         "population",
         description="Deviation that scales a group's rewards: squares divided by G or by G - 1."
-        " The paper leaves it open; the group is all that is standardised, so population.",
+        " The paper leaves it open; the group is all that is standardised, so population."
+        " none: rewards are centred only (Dr. GRPO).",
     )
     zero_variance: float = Field(
         1e-6, ge=0, description="A group with a deviation up to this has advantages of zero."
+    )
+    resample: int = Field(
+        0,
+        ge=0,
+        description="Groups with equal rewards are replaced by those of other questions, asked at"
+        " most this many times (DAPO's dynamic sampling).",
+    )
+    truncated: Literal["keep", "mask", "punish"] = Field(
+        "keep",
+        description="An output cut at max_new_tokens: judged like others, left out of the"
+        " gradient, or given one less.",
+    )
+    iterations: int = Field(
+        1,
+        ge=1,
+        description="Outer iterations of Algorithm 1, of equal steps: before each the reference"
+        " becomes the policy, and the reward model is trained on.",
+    )
+    replay_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of earlier samples when the reward model is trained on (paper: 0.1).",
+    )
+    replay: Source = Field(
+        "", description="samples.parquet of the stage reward, to be replayed as well."
+    )
+    labelled_samples: int = Field(
+        512,
+        ge=1,
+        description="Samples of an iteration whose steps are labelled anew to train a process"
+        " reward model on.",
+    )
+    completions_per_step: int = Field(
+        8, ge=1, description="Continuations sampled from each step to label it."
+    )
+    reward_lr: float = Field(
+        2e-5, gt=0, description="Learning rate when the reward model is trained on (paper: 2e-5)."
+    )
+    discount: float = Field(1.0, gt=0, le=1, description="ppo: discount of later rewards.")
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="ppo: smoothing of the advantages.")
+    critic_lr_factor: float = Field(
+        10.0, gt=0, description="ppo: the critic's learning rate, as a multiple of the policy's."
+    )
+    dpo_beta: float = Field(0.1, gt=0, description="dpo: beta of the log-ratios.")
+    dpo_ratio: Literal["mean", "sum"] = Field(
+        "mean",
+        description="dpo: an output's log-ratio is the mean over its tokens, as the paper prints"
+        " it, or the sum, as DPO was published.",
     )
     temperature: float = Field(1.0, gt=0, description="Temperature of sampling and of the policy.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling; 1 samples from all.")
@@ -87,7 +167,28 @@ class GrpoSettings(OptimizerSettings):
         for name, field in (("model", "reward_model"), ("function", "reward")):
             if name in self.rewards and not getattr(self, field):
                 raise ValueError(f"rewards: '{name}' has a weight but {field} is not set")
+        if (self.supervision == "process") != bool(self.process_model):
+            raise ValueError("supervision: process and process_model: FOLDER need each other")
+        if self.supervision == "process" and self.method != "grpo":
+            raise ValueError(f"supervision: process is for method grpo, not {self.method}")
+        if self.steps % self.iterations:
+            raise ValueError(f"steps: {self.steps} must be a multiple of iterations")
         return self
+
+    @property
+    def trained_reward(self) -> bool:
+        """Whether a reward model takes part."""
+        return bool(self.reward_model or self.process_model)
+
+    @property
+    def keeps_frozen(self) -> bool:
+        """Whether the policy as it was handed over is needed: for the KL term or as data source."""
+        return self.kl_weight > 0 or not self.draws_online
+
+    @property
+    def draws_online(self) -> bool:
+        """Whether outputs come from the policy as it is, not from the one handed over."""
+        return self.method not in ("rft", "dpo")
 
     @property
     def reward_weights(self) -> dict[str, float]:

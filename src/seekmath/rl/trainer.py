@@ -7,9 +7,6 @@ number. So a run killed anywhere continues from its last checkpoint with the sam
 import copy
 import json
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +16,42 @@ from seekmath.core.files import BadInput, write_parquet
 from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
-from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model, save_model
-from seekmath.rl.method import Credit, Credits, Method
+from seekmath.rl.iterations import begin_iteration
+from seekmath.rl.method import Method, Setup
+from seekmath.rl.methods.dpo import dpo_method
 from seekmath.rl.methods.grpo import grpo_method
+from seekmath.rl.methods.online_rft import online_rft_method
+from seekmath.rl.methods.ppo import ppo_method
+from seekmath.rl.methods.rft import rft_method
 from seekmath.rl.questions import read_questions
+from seekmath.rl.rewards import Rewards
 from seekmath.rl.rollout import record
 from seekmath.rl.settings import GrpoSettings
-from seekmath.rl.update import Meter, accumulate, plan_chunks
+from seekmath.rl.step import one_step
 from seekmath.train.checkpoint import load_checkpoint, save_checkpoint
-from seekmath.train.optimizer import learning_rate, make_adamw, pick_device, update
+from seekmath.train.optimizer import make_adamw, pick_device
 
+#: Every method by the name that ``--method`` gives it.
+METHODS = {
+    "grpo": grpo_method,
+    "ppo": ppo_method,
+    "online_rft": online_rft_method,
+    "rft": rft_method,
+    "dpo": dpo_method,
+}
 # Steps whose rewards are averaged for the manifest, at the start and at the end.
 _SUMMARY_STEPS = 10
 
 
 def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
-    """Improve ``settings.model`` by GRPO with outcome supervision; leaves ``model/``.
+    """Improve ``settings.model`` by ``settings.method``; leaves ``model/``.
 
     Beside it: ``metrics.jsonl`` (a line per step), ``rollouts/step-….parquet`` (schema SAMPLE,
-    with advantages) and ``checkpoints/``.
+    with advantages), ``checkpoints/`` and, with several iterations, ``iterations/``.
 
     Raises:
-        BadInput: model, problems or reward function are not what they must be.
+        BadInput: model, problems, reward model or reward function are not what they must be.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -49,111 +59,48 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     tokenizer = Tokenizer.load(settings.model)
     context = policy.config.max_position_embeddings
     questions, dropped = read_questions(settings, tokenizer, context)
-    method = grpo_method(settings, questions, tokenizer, job.seed)
-    run_method(policy, method, settings, job)
+    rewards = Rewards(settings, tokenizer)
+    # Where nothing asks the policy as it was handed over, no memory goes to a copy.
+    frozen = copy.deepcopy(policy).requires_grad_(False) if settings.keeps_frozen else policy
+    setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed)
+    run_method(setup, METHODS[settings.method](setup), job)
     save_model(policy, job.out / "model", settings.model)
     summary = _summary(job.out / "metrics.jsonl")
     return {**summary, "steps": settings.steps, "questions": len(questions), "dropped": dropped}
 
 
-def run_method(policy: Decoder, method: Method, settings: GrpoSettings, job: Job) -> None:
-    """Train ``policy`` in place by any method, from its last checkpoint, if any, to the end.
-
-    The policy as handed over becomes the frozen reference.
-    """
-    reference = copy.deepcopy(policy).requires_grad_(False) if settings.kl_weight else None
-    optimizer = make_adamw(policy, settings)
+def run_method(setup: Setup, method: Method, job: Job) -> None:
+    """Train ``setup.policy`` in place by any method, from its last checkpoint to the end."""
+    settings = setup.settings
+    optimizer = make_adamw(setup.policy, settings)
     folder = job.out / "checkpoints"
-    start = load_checkpoint(folder, policy, optimizer)
+    start = load_checkpoint(folder, setup.policy, optimizer)
+    for name, companion in method.companions.items():
+        load_checkpoint(folder / name, companion.network, companion.optimizer, at=start)
     job.rewind(start)
+    length = settings.steps // settings.iterations
     for step in range(start, settings.steps):
-        line, credits = _step(policy, reference, optimizer, method, settings, step)
+        if settings.iterations > 1 and (step == start or step % length == 0):
+            begin_iteration(setup, job, step // length)
+        line, credits = one_step(setup, method, optimizer, step)
         done = step + 1
-        if done == 1 or done % settings.rollout_every == 0 or done == settings.steps:
-            rows = [record(credit.judged, credit.token_advantages) for credit in credits]
+        if _is_kept(settings, done):
+            every = [*credits.credits, *credits.unused]
+            rows = [record(credit.judged, credit.token_advantages) for credit in every]
             write_parquet(job.out / "rollouts" / f"step-{done:05d}.parquet", rows, SAMPLE)
         job.log(done, **line)
         if done % settings.checkpoint_every == 0 or done == settings.steps:
-            save_checkpoint(folder, done, policy, optimizer)
+            # The policy's last: a companion without a policy of the same step is not looked at.
+            for name, companion in method.companions.items():
+                save_checkpoint(folder / name, done, companion.network, companion.optimizer)
+            save_checkpoint(folder, done, setup.policy, optimizer)
         job.progress(done, settings.steps, "steps", f"reward {line['reward_mean'] or 0.0:.3f}")
 
 
-def _step(
-    policy: Decoder,
-    reference: Decoder | None,
-    optimizer: torch.optim.AdamW,
-    method: Method,
-    settings: GrpoSettings,
-    step: int,
-) -> tuple[dict[str, Any], list[Credit]]:
-    """One exploration and its updates; the logged line and what every output was worth."""
-    times_s: dict[str, float] = {}
-    with _timed(times_s, "step_s"):
-        with _timed(times_s, "rollout_s"):
-            groups = method.source(policy, step)
-        with _timed(times_s, "reward_s"):
-            judged = iter(method.reward([sample for group in groups for sample in group]))
-            credits = method.credit([[next(judged) for _ in group] for group in groups])
-        with _timed(times_s, "update_s"):
-            updated = _update(policy, reference, optimizer, method, settings, credits, step)
-    return {**_measured(credits), **updated, **times_s}, credits.credits
-
-
-def _update(
-    policy: Decoder,
-    reference: Decoder | None,
-    optimizer: torch.optim.AdamW,
-    method: Method,
-    settings: GrpoSettings,
-    credits: Credits,
-    step: int,
-) -> dict[str, float | None]:
-    """``updates_per_batch`` gradient steps on the outputs whose reward is known."""
-    device = next(policy.parameters()).device
-    known = [credit for credit in credits.credits if math.isfinite(credit.judged.total)]
-    chunks = plan_chunks(known, settings.micro_batch_tokens, device)
-    rate = learning_rate(step, settings.steps, settings)
-    meters, norms = [], []
-    for _ in range(settings.updates_per_batch if known else 0):
-        meters.append(accumulate(policy, reference, chunks, method, settings))
-        norms.append(update(policy, optimizer, rate, settings.clip_norm))
-    first = meters[0] if meters else Meter()
-    tokens = max(1, first.tokens)
-    return {
-        "kl": first.kl / tokens if reference is not None else None,
-        "entropy": first.entropy / tokens,
-        "loss": first.loss,
-        "grad_norm": norms[0] if norms else 0.0,
-        "learning_rate": rate,
-        "clip_fraction": sum(m.clipped for m in meters) / (tokens * max(1, len(meters))),
-        # A nucleus sampler draws from another distribution than the policy that is trained.
-        "logprob_gap": first.gap if settings.top_p == 1 else None,
-    }
-
-
-def _measured(credits: Credits) -> dict[str, Any]:
-    """What a step's outputs look like; means are over outputs."""
-    every = [credit.judged for credit in credits.credits]
-    known = [judged.total for judged in every if math.isfinite(judged.total)]
-    lengths = [len(judged.sample.completion.token_ids) for judged in every]
-    cut = sum(judged.sample.completion.stop_reason == "length" for judged in every)
-    return {
-        "reward_mean": math.fsum(known) / len(known) if known else None,
-        "right": sum(judged.verdict is True for judged in every) / len(every),
-        "reward_errors": len(every) - len(known),
-        "zero_variance_groups": credits.zero_variance_groups,
-        "completions": len(every),
-        "completion_tokens": sum(lengths),
-        "completion_length": sum(lengths) / len(every),
-        "truncated": cut,
-    }
-
-
-@contextmanager
-def _timed(times_s: dict[str, float], name: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    times_s[name] = round(time.perf_counter() - began, 4)
+def _is_kept(settings: GrpoSettings, done: int) -> bool:
+    """Whether a step's rollouts are written: some to look at, all where a reward model learns."""
+    learns = settings.iterations > 1 and settings.trained_reward
+    return bool(learns or done == 1 or done % settings.rollout_every == 0 or done == settings.steps)
 
 
 def _summary(path: Path) -> dict[str, float]:

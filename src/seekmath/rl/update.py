@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from seekmath.model.decoder import Decoder
-from seekmath.rl.method import Credit, Method, TokenBatch
-from seekmath.rl.objective import clipped, outputs_mean, token_kl, token_ratio
+from seekmath.rl.method import Credit, Method, terms_of
+from seekmath.rl.objective import Scale, TokenBatch, clipped, policy_ratio, token_kl
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.shared_prompts import SharedPrompts, TokenLogprobs
 
@@ -38,6 +38,7 @@ class Part:
     completions: list[list[int]]
     advantage_NT: Tensor
     drawn_NT: Tensor
+    pair_N: Tensor
     old_NT: Tensor | None = None
     reference_NT: Tensor | None = None
 
@@ -53,15 +54,16 @@ class Chunk:
 def plan_chunks(credits: list[Credit], most_tokens: int, device: torch.device) -> list[Chunk]:
     """Split outputs by tokens, padding included: first the prompts, then outputs of like length.
 
-    No chunk's prompts and no micro-batch exceed ``most_tokens`` unless one row alone does. The
-    split is a function of the lengths, so a resumed run splits alike.
+    No chunk's prompts and no micro-batch exceed ``most_tokens`` unless one row (or pair) alone
+    does. The split is a function of the lengths, so a resumed run splits alike.
     """
     prompts = {c.judged.sample.question.text: c.judged.sample.question.prompt_ids for c in credits}
     chunks = []
-    for names in _split(list(prompts), lambda name: len(prompts[name]), most_tokens):
+    for names in split_by_tokens(list(prompts), lambda name: len(prompts[name]), most_tokens):
         place = {name: number for number, name in enumerate(names)}
         mine = [credit for credit in credits if credit.judged.sample.question.text in place]
-        parts = [_part(some, place, device) for some in _split(mine, _length, most_tokens)]
+        lots = split_by_tokens(_units(mine), _length, most_tokens, _rows)
+        parts = [_part([c for unit in lot for c in unit], place, device) for lot in lots]
         chunks.append(Chunk([prompts[name] for name in names], parts))
     return chunks
 
@@ -78,7 +80,8 @@ def accumulate(
     Without a reference (KL weight zero) the policy stands in for it: its KL is zero.
     """
     meter = Meter()
-    outputs = sum(len(part.completions) for chunk in chunks for part in chunk.parts)
+    every = [ids for chunk in chunks for part in chunk.parts for ids in part.completions]
+    scale = Scale(settings.loss_mean, len(every), sum(map(len, every)), settings.max_new_tokens)
     for chunk in chunks:
         shared = SharedPrompts(policy, chunk.prompts)
         _reference_logprobs(reference, chunk, settings)
@@ -88,27 +91,48 @@ def accumulate(
             )
             batch = _token_batch(part, found)
             coefficient_NT = method.coefficient(batch)
-            (-outputs_mean(coefficient_NT * found.logprob_NT, found.mask_NT, outputs)).backward()
-            meter.loss -= float(outputs_mean(method.objective(batch), found.mask_NT, outputs))
+            (-scale(coefficient_NT * found.logprob_NT, found.mask_NT)).backward()
+            meter.loss -= float(scale(method.objective(batch), found.mask_NT))
             _measure(meter, part, batch, found, settings)
         shared.backward()
     return meter
 
 
-def _split(items: list[Item], length: Callable[[Item], int], most_tokens: int) -> list[list[Item]]:
+def split_by_tokens(
+    items: list[Item],
+    length: Callable[[Item], int],
+    most_tokens: int,
+    rows: Callable[[Item], int] = lambda item: 1,
+) -> list[list[Item]]:
     """Items of like length together, each lot padded to its longest within ``most_tokens``."""
     lots: list[list[Item]] = []
+    filled = 0
     for item in sorted(items, key=length):
         # Sorted upwards: the newcomer sets the width of its whole lot.
-        if lots and (len(lots[-1]) + 1) * length(item) <= most_tokens:
+        if lots and (filled + rows(item)) * length(item) <= most_tokens:
             lots[-1].append(item)
+            filled += rows(item)
         else:
             lots.append([item])
+            filled = rows(item)
     return lots
 
 
-def _length(credit: Credit) -> int:
-    return len(credit.token_advantages)
+def _units(credits: list[Credit]) -> list[list[Credit]]:
+    """What must be computed together: a pair, or an output alone."""
+    units: dict[tuple[int, int], list[Credit]] = {}
+    for at, credit in enumerate(credits):
+        key = (credit.pair, 0) if credit.pair >= 0 else (-1, at)
+        units.setdefault(key, []).append(credit)
+    return list(units.values())
+
+
+def _rows(unit: list[Credit]) -> int:
+    return len(unit)
+
+
+def _length(unit: list[Credit]) -> int:
+    return max(len(credit.token_advantages) for credit in unit)
 
 
 def _part(credits: list[Credit], place: dict[str, int], device: torch.device) -> Part:
@@ -118,7 +142,16 @@ def _part(credits: list[Credit], place: dict[str, int], device: torch.device) ->
         [sample.completion.token_ids for sample in samples],
         _padded([credit.token_advantages for credit in credits], device),
         _padded([sample.completion.logprobs for sample in samples], device),
+        torch.tensor(_partners([credit.pair for credit in credits]), device=device),
     )
+
+
+def _partners(pair_N: list[int]) -> list[int]:
+    """The row of each output's other half; its own row where it has none."""
+    rows: dict[int, list[int]] = {}
+    for row, pair in enumerate(pair_N):
+        rows.setdefault(pair, []).append(row)
+    return [row if pair < 0 else sum(rows[pair]) - row for row, pair in enumerate(pair_N)]
 
 
 def _padded(rows: list[list[float]], device: torch.device) -> Tensor:
@@ -142,15 +175,22 @@ def _token_batch(part: Part, found: TokenLogprobs) -> TokenBatch:
         # The first pass sees the policy that sampled: with one update the ratio is exactly one.
         part.old_NT = logprob_NT
     reference_NT = logprob_NT if part.reference_NT is None else part.reference_NT
-    return TokenBatch(logprob_NT, part.old_NT, reference_NT, part.advantage_NT, found.mask_NT)
+    return TokenBatch(
+        logprob_NT,
+        part.old_NT,
+        reference_NT,
+        part.drawn_NT,
+        part.advantage_NT,
+        found.mask_NT,
+        part.pair_N,
+    )
 
 
 def _measure(
     meter: Meter, part: Part, batch: TokenBatch, found: TokenLogprobs, settings: GrpoSettings
 ) -> None:
-    mask_NT = batch.mask_NT
-    ratio_NT = token_ratio(batch.logprob_NT, batch.old_NT)
-    outside_NT = clipped(ratio_NT, batch.advantage_NT, settings.clip_epsilon)
+    mask_NT, terms = batch.mask_NT, terms_of(settings)
+    outside_NT = clipped(policy_ratio(batch, terms), batch.advantage_NT, terms)
     meter.tokens += int(mask_NT.sum())
     meter.kl += float((token_kl(batch.logprob_NT, batch.reference_NT) * mask_NT).sum())
     meter.entropy += float(found.entropy_NT.sum())

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from seekmath.core.files import whole_file
+from seekmath.core.files import BadInput, whole_file
 
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 
@@ -38,9 +38,18 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Restore the last checkpoint of ``folder``; the number of finished steps, 0 without one."""
+def load_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, at: int | None = None
+) -> int:
+    """Restore the last checkpoint of ``folder``; the number of finished steps, 0 without one.
+
+    With ``at``, the checkpoint after that many steps, which must be there unless it is zero.
+    """
     found = checkpoints(folder)
+    if at is not None:
+        found = [path for path in found if int(_NAME.fullmatch(path.name)[1]) == at]  # type: ignore[index]
+        if at and not found:
+            raise BadInput(f"{folder}: the checkpoint of step {at} is missing; start afresh")
     if not found:
         return 0
     with safe_open(found[-1], framework="pt") as file, torch.no_grad():

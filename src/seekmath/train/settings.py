@@ -68,7 +68,20 @@ class SftSettings(OptimizerSettings):
 
 
 class RewardSettings(OptimizerSettings):
-    """An SFT model and problems in, an outcome reward model out."""
+    """An SFT model and problems in, a reward model out."""
+
+    kind: Literal["outcome", "preference", "process"] = Field(
+        "outcome",
+        description="outcome: is the answer right; preference: right above wrong, in pairs;"
+        " process: does each step lead to the answer (Math-Shepherd).",
+    )
+    completions_per_step: int = Field(
+        8, ge=1, description="process: continuations sampled from each step (Math-Shepherd: 8)."
+    )
+    estimate: Literal["hard", "soft"] = Field(
+        "hard",
+        description="process: a step's label: whether any continuation is right, or their share.",
+    )
 
     model: Source = Field(
         description="Model folder that samples and that the reward model starts from."

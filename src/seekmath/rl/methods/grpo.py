@@ -1,42 +1,33 @@
-"""GRPO with outcome supervision (paper, section 4.1): online groups, their relative rewards.
+"""GRPO (paper, section 4.1): online groups and their relative rewards.
 
 Data source: questions of the training set, a group of outputs of the current policy for each.
-Reward: rule, model or a user's function. Gradient coefficient: ``A + beta (pi_ref / pi - 1)``.
+Reward: rule, model or a user's function. Gradient coefficient: ``A + beta (pi_ref / pi - 1)``,
+where A is the group-relative advantage of the output (outcome supervision) or of the steps that
+end at or after the token (process supervision).
 """
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
-from torch import Tensor
 
-from seekmath.core.seeds import derive
-from seekmath.corpus.tokenizer import Tokenizer
-from seekmath.model.decoder import Decoder
-from seekmath.rl.advantages import outcome_advantages
-from seekmath.rl.method import Credit, Credits, Method, TokenBatch
+from seekmath.rl.advantages import outcome_advantages, process_advantages
+from seekmath.rl.method import Credit, Credits, Method, Setup, online, terms_of
 from seekmath.rl.objective import gradient_coefficient, token_objective
-from seekmath.rl.questions import Question, questions_of_step
-from seekmath.rl.rewards import Rewards
-from seekmath.rl.rollout import Judged, Sample, roll_out
+from seekmath.rl.rollout import Judged
 from seekmath.rl.settings import GrpoSettings
 
 
-def grpo_method(
-    settings: GrpoSettings, questions: list[Question], tokenizer: Tokenizer, seed: int
-) -> Method:
+def grpo_method(setup: Setup) -> Method:
     """The three places of the unified view, filled for GRPO."""
-
-    def source(policy: Decoder, step: int) -> list[list[Sample]]:
-        asked = questions_of_step(questions, settings.questions_per_step, seed, step)
-        return roll_out(policy, tokenizer, asked, settings, derive(seed, "step", step))
-
+    settings = setup.settings
+    credit = process_credit if settings.supervision == "process" else outcome_credit
     return Method(
-        source=source,
-        reward=Rewards(settings),
-        credit=functools.partial(outcome_credit, settings),
-        coefficient=functools.partial(_at_tokens, gradient_coefficient, settings),
-        objective=functools.partial(_at_tokens, token_objective, settings),
+        source=online(setup),
+        reward=setup.rewards,
+        credit=functools.partial(credit, settings),
+        coefficient=functools.partial(gradient_coefficient, terms=terms_of(settings)),
+        objective=functools.partial(token_objective, terms=terms_of(settings)),
+        reads_reference=settings.kl_weight > 0,
     )
 
 
@@ -54,14 +45,18 @@ def outcome_credit(settings: GrpoSettings, groups: list[list[Judged]]) -> Credit
     return Credits(credits, advantages.zero_variance_groups)
 
 
-def _at_tokens(
-    function: Callable[..., Tensor], settings: GrpoSettings, batch: TokenBatch
-) -> Tensor:
-    return function(
-        batch.logprob_NT,
-        batch.old_NT,
-        batch.reference_NT,
-        batch.advantage_NT,
-        clip_epsilon=settings.clip_epsilon,
-        kl_weight=settings.kl_weight,
-    )
+def process_credit(settings: GrpoSettings, groups: list[list[Judged]]) -> Credits:
+    """A token takes the sum of the standardised rewards of the steps from its own on (4.1.3)."""
+    credits, equal_groups = [], 0
+    for group in groups:
+        advantages, equal = process_advantages(
+            [judged.step_rewards for judged in group],
+            [judged.step_ends for judged in group],
+            [len(judged.sample.completion.token_ids) for judged in group],
+            std=settings.std,
+            zero_variance=settings.zero_variance,
+            counted=settings.step_counted,
+        )
+        equal_groups += equal
+        credits += [Credit(*pair) for pair in zip(group, advantages, strict=True)]
+    return Credits(credits, equal_groups)
