@@ -161,6 +161,13 @@ def _closing(text: str, place: int) -> int | None:
     return None
 
 
+def final_marks(text: str) -> list[str]:
+    """Every answer in a box, or after #### on a line of its own."""
+    found = [content for _, _, content in all_boxed(text)]
+    found += re.findall(r"^####[ \t]*([^\n]+)", text, re.MULTILINE)
+    return [one.strip() for one in found]
+
+
 def box_run(text: str) -> tuple[int, list[str]] | None:
     r"""The last box with those just before it: ``\boxed{1} and \boxed{-2}`` is one answer."""
     boxes = all_boxed(text)

@@ -10,11 +10,12 @@ from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.verify.choices import letters_of
 from seekmath.verify.compare import Rules
 from seekmath.verify.equal import DEFAULT, equal
+from seekmath.verify.hedges import hedged
 from seekmath.verify.extract import all_boxed, extract_answer
 from seekmath.verify.prose import candidates, is_formula
 
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")  # GSM8K's annotations
-_TAIL = 8000
+_MOST_READ = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ def grade(
     gold_answer = gold_of(gold, choices)
     if gold_answer is None:
         return Grade(None, None, "the gold text holds no answer")
-    found = extract_answer(_CALCULATOR.sub("", prediction), choices)
+    # The end of an output says what it means; megabytes before it are not read.
+    said = _CALCULATOR.sub("", prediction[-_MOST_READ:])
+    found = extract_answer(said, choices)
     if found.answer is None:
         return Grade(False, None, "no answer found")
-    if strict and _hedged(prediction, gold_answer):
-        return Grade(False, found.answer, "hedged: several different answers")
+    if strict and (hedge := hedged(said, found.answer)):
+        return Grade(False, found.answer, f"hedged: {hedge}")
     if choices:
         same = found.answer == gold_answer
         return Grade(same, found.answer, f"letter {'equal' if same else 'differs'} ({found.how})")
@@ -71,20 +74,7 @@ def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
     worked = "\n" in gold or len(gold) > 120 or len(candidates(gold)) == 1
     if worked and not is_formula(gold):
         return extract_answer(gold).answer
-    return re.sub(r"\s*\n\s*", " ", gold) or None
-
-
-def _hedged(prediction: str, gold: str) -> bool:
-    """Whether a solution gives several different final answers, or alternatives in one."""
-    tail = prediction[-_TAIL:]
-    boxes = [content for _, _, content in all_boxed(tail)]
-    hashes = re.findall(r"####\s*([^\n]+)", tail)
-    for answers in (boxes, hashes):
-        if any(answer != answers[0] and not equal(answers[0], answer).right for answer in answers):
-            return True
-    either = re.compile(r"\bor\b|或")
-    last = (boxes or hashes or [""])[-1]
-    return bool(either.search(last)) and not either.search(gold)
+    return " ".join(line.strip() for line in gold.splitlines()) or None
 
 
 def grade_pairs(pairs: Path, out: Path, *, strict: bool = False) -> dict[str, Any]:

@@ -56,6 +56,15 @@ def points(names: set[str]) -> tuple[list[Point], list[Point]]:
     return positive, [one(-1) for _ in range(_POINTS - 1)]
 
 
+def roughly(left: Node, right: Node, work: Work) -> bool:
+    """Whether one constant may be an approximation of another: within a twentieth."""
+    try:
+        a, b = (complex(_floats(node, {}, work)) for node in (left, right))
+    except NoValue:
+        return False
+    return abs(a - b) <= 0.05 * max(abs(a), abs(b))
+
+
 def has_value(node: Node, work: Work) -> bool:
     """Whether something can be said about an answer: it has no part that cannot be computed."""
     if node.op in ("list", "set", "tuple", "union", "matrix", "rel") or is_matrix(node):
