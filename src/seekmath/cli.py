@@ -79,13 +79,19 @@ def commands() -> None:
     """
 
 
-def run_stage(stage: "PlannedStage", out: str, overwrite: bool, quiet: bool, as_json: bool) -> None:
-    """Run one stage on files of one's own and print what it measured."""
+def run_stage(
+    stage: "PlannedStage | None", out: str, overwrite: bool, quiet: bool, as_json: bool
+) -> None:
+    """Run one stage on files of one's own, or join a run, and print what it measured."""
     from seekmath.core.log import Display
-    from seekmath.core.run import run_single
+    from seekmath.core.run import join_run, run_single
+    from seekmath.stages import STAGES
 
     with Display(quiet=quiet) as display:
-        manifest = run_single(stage, Path(out), display, overwrite)
+        if stage:
+            manifest = run_single(stage, Path(out), display, overwrite)
+        else:
+            manifest = join_run(Path(out), STAGES, display)
     if as_json:
         click.echo(json.dumps(manifest.metrics, ensure_ascii=False))
     elif not quiet:

@@ -13,7 +13,8 @@ from seekmath.core.files import BadInput
 from seekmath.core.recipe import PlannedStage, Settings, StageType, read_yaml, validate
 from seekmath.stages import STAGES
 
-Run = Callable[[PlannedStage, str, bool, bool, bool], None]
+#: Called with None instead of a stage to join the run in the folder.
+Run = Callable[[PlannedStage | None, str, bool, bool, bool], None]
 
 # The field that takes a command's plain arguments, and the options whose natural name is singular.
 _ARGUMENTS = {"mine": "crawl"}
@@ -47,10 +48,16 @@ def stage_command(name: str, summary: str, run: Run) -> click.Command:
     if argument:
         parameters.append(click.Argument([argument], nargs=-1, metavar="WARC..."))
     parameters += _common_options()
+    if stage.shared:
+        help_text = "Share the work of the run in --out, on this or another machine."
+        parameters.append(click.Option(["--join"], is_flag=True, help=help_text))
 
-    def callback(**given: Any) -> None:
+    def callback(join: bool = False, **given: Any) -> None:
         common = {key: given.pop(key) for key in ("out", "recipe", "overwrite", "quiet", "as_json")}
         seed = given.pop("seed")
+        if join:
+            run(None, common["out"], False, common["quiet"], common["as_json"])
+            return
         planned = _plan(name, stage, given, common["recipe"], seed)
         run(planned, common["out"], common["overwrite"], common["quiet"], common["as_json"])
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,12 +124,13 @@ def test_a_killed_run_resumes_where_it_was_and_a_second_process_is_refused(recip
     child.send_signal(signal.SIGKILL)
     child.wait()
     assert manifest(recipe_file, "one").state == "running"
-    (recipe_file.parent / "run/one/.scratch-9-x").write_text("half")
+    left = recipe_file.parent / f"run/one/.scratch-{socket.gethostname()}+{child.pid}+x"
+    left.write_text("half")
     # The delay is part of the settings, so the same overrides are needed to resume.
     subprocess.run([sys.executable, "-c", program, *slow], check=True)
     assert numbers.read_text().split() == [str(n) for n in range(20)]
     assert manifest(recipe_file, "one").attempts == 2
-    assert not (recipe_file.parent / "run/one/.scratch-9-x").exists()
+    assert not left.exists()
 
 
 def test_an_output_that_is_not_there_is_named(recipe_file):

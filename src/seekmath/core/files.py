@@ -5,6 +5,8 @@ import gzip
 import json
 import os
 import shutil
+import socket
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ if TYPE_CHECKING:  # pyarrow takes 0.4 s to import, which --help must not pay
     import pyarrow as pa
 
 SCRATCH_PREFIX = ".scratch-"
+_ABANDONED_AFTER_S = 86_400
 
 
 class BadInput(ValueError):
@@ -33,7 +36,7 @@ def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Write ``path`` under a scratch name; it takes its place only when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.parent / f"{SCRATCH_PREFIX}{os.getpid()}-{path.name}"
+    scratch = scratch_beside(path)
     try:
         with open(scratch, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
@@ -50,7 +53,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield a scratch folder that takes the place of ``path`` only when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.parent / f"{SCRATCH_PREFIX}{os.getpid()}-{path.name}"
+    scratch = scratch_beside(path)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     try:
@@ -64,9 +67,30 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 def clean_scratch(folder: Path) -> None:
-    """Remove what a killed process left half-written anywhere below ``folder``."""
+    """Remove what killed processes left half-written anywhere below ``folder``.
+
+    What belongs to a living process of this machine stays, and for a day what another machine
+    wrote: they may be working on the same run.
+    """
     for left in list(folder.rglob(f"{SCRATCH_PREFIX}*")):
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        if _is_abandoned(left):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def scratch_beside(path: Path) -> Path:
+    """A name beside ``path`` for this process's work on it; ``clean_scratch`` knows it."""
+    return path.parent / f"{SCRATCH_PREFIX}{socket.gethostname()}+{os.getpid()}+{path.name}"
+
+
+def _is_abandoned(scratch: Path) -> bool:
+    machine, _, rest = scratch.name.removeprefix(SCRATCH_PREFIX).partition("+")
+    process = rest.partition("+")[0]
+    if machine == socket.gethostname() and process.isdigit():
+        return int(process) == os.getpid() or not Path(f"/proc/{process}").exists()
+    try:
+        return time.time() - scratch.stat().st_mtime > _ABANDONED_AFTER_S
+    except FileNotFoundError:
+        return False
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -17,10 +17,12 @@ class Job:
         out: the stage's folder. Leftovers of an interrupted attempt with the same settings and
             inputs may lie in it: a stage resumes from them or overwrites them.
         seed: the seed from which every random choice of the stage derives.
+        helper: whether another process runs the stage and this one only shares its work.
     """
 
-    def __init__(self, out: Path, seed: int, display: Display) -> None:
+    def __init__(self, out: Path, seed: int, display: Display, helper: bool = False) -> None:
         self.out = out
+        self.helper = helper
         self.seed = seed
         self._display = display
         self._file: IO[str] | None = None
@@ -44,7 +46,12 @@ class Job:
             self._file.close()
 
     def log(self, step: int, **metrics: float | int | str | None) -> None:
-        """Append one line to ``metrics.jsonl``; a repeated step drops what came after it."""
+        """Append one line to ``metrics.jsonl``; a repeated step drops what came after it.
+
+        A helper writes none.
+        """
+        if self.helper:
+            return
         if self._file is None:
             self.rewind(step - 1)
             self._file = open(self.out / "metrics.jsonl", "a", encoding="utf-8")

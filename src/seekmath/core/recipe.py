@@ -42,11 +42,14 @@ class StageType:
     """What a stage is: its settings and its function as ``module:name``.
 
     ``version`` goes up when the function's outputs change, so that older outputs are redone.
+    ``shared`` says that several processes may work on one run of it, and that its own manifests
+    tell which of its files still hold after a change, so that none is removed beforehand.
     """
 
     settings: type[Settings]
     function: str
     version: int = 1
+    shared: bool = False
 
 
 @dataclass(frozen=True)

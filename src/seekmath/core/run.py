@@ -10,7 +10,7 @@ import pkgutil
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,11 @@ from seekmath.core.files import BadInput, clean_scratch, whole_file
 from seekmath.core.job import Job
 from seekmath.core.log import Display
 from seekmath.core.memory import MemoryMeter
-from seekmath.core.recipe import PlannedStage, Recipe, sources, with_sources
+from seekmath.core.recipe import PlannedStage, Recipe, StageType, sources, with_sources
+
+
+class Busy(BadInput):
+    """Another process works in the folder."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,34 @@ def run_single(
         return _run_stage(stage, inputs, out, stage.name, display, redo=overwrite)
 
 
+def join_run(out: Path, types: Mapping[str, StageType], display: Display) -> Manifest:
+    """Share the work of the stage that runs in ``out``, and finish it should its process die.
+
+    Raises:
+        BadInput: nothing was started in ``out``, or its stage cannot be shared.
+    """
+    manifest = read_manifest(out)
+    if manifest is None:
+        raise BadInput(f"--join: {out} holds no {MANIFEST}; start the run without --join first")
+    stage_type = types[manifest.type]
+    if not stage_type.shared:
+        raise BadInput(f"--join: {out} holds a '{manifest.type}', which one process does alone")
+    settings = stage_type.settings.model_validate(manifest.settings)
+    stage = PlannedStage(manifest.stage, manifest.type, stage_type, settings, manifest.seed)
+    inputs = {k: Input(Path(i["path"]), i["fingerprint"]) for k, i in manifest.inputs.items()}
+    display.start(f"{manifest.stage} (joined)")
+    resolved = with_sources(settings, {key: str(i.path) for key, i in inputs.items()})
+    if manifest.state != "finished":
+        pkgutil.resolve_name(stage_type.function)(resolved, Job(out, stage.seed, display, True))
+    while True:
+        try:
+            with _locked(out):
+                # Whoever started the run has finished it or is gone; then this only closes it.
+                return _run_stage(stage, inputs, out, manifest.stage, display, redo=False)
+        except Busy:
+            time.sleep(_POLL_S)
+
+
 def _recipe_input(recipe: Recipe, out: Path, value: str) -> Input:
     stage, _, rest = value.partition("/")
     if stage not in {planned.name for planned in recipe.stages}:
@@ -102,7 +134,7 @@ def _run_stage(
     manifest = _new_manifest(stage, inputs)
     before = read_manifest(out)
     if before and before.fingerprint != manifest.fingerprint:
-        _refuse_or_clear(out, before, manifest, redo)
+        _refuse_or_clear(out, before, manifest, redo, stage.type.shared)
         before = None
     if before and before.state == "finished":
         display.say(f"[green]✓[/] {label}: finished before ({before.wall_s:.0f} s), reused")
@@ -147,7 +179,9 @@ def _new_manifest(stage: PlannedStage, inputs: dict[str, Input]) -> Manifest:
     )
 
 
-def _refuse_or_clear(out: Path, before: Manifest, manifest: Manifest, redo: bool) -> None:
+def _refuse_or_clear(
+    out: Path, before: Manifest, manifest: Manifest, redo: bool, shared: bool
+) -> None:
     if not redo:
         old, new = before.settings, manifest.settings
         changed = [key for key in new if old.get(key) != new[key]] or ["inputs or seed"]
@@ -155,7 +189,8 @@ def _refuse_or_clear(out: Path, before: Manifest, manifest: Manifest, redo: bool
             f"--out: {out} holds a {before.state} '{before.type}' with other settings"
             f" ({', '.join(changed)}); name another folder or pass --overwrite"
         )
-    for entry in out.iterdir():
+    # A stage with manifests of its own redoes what the change reaches, and no more.
+    for entry in () if shared and before.type == manifest.type else out.iterdir():
         if entry.name != _LOCK:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
@@ -183,6 +218,7 @@ def _recorded(manifest: Manifest, out: Path) -> Iterator[None]:
 
 
 _LOCK = ".lock"
+_POLL_S = 0.5
 
 
 @contextlib.contextmanager
@@ -192,5 +228,5 @@ def _locked(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadInput(f"{out}: another seekmath process is working in this folder") from None
+            raise Busy(f"{out}: another seekmath process is working in this folder") from None
         yield

@@ -1,172 +1,245 @@
-"""The engine: one pure function per shard, over processes that may die.
+"""The engine's core: one pure function for each shard, ``run_shard(stage, shard) -> manifest``.
 
-A task's outputs are named by its shard, appear whole, and its manifest is written last, so a
-retry, a killed run or another number of workers changes nothing. A worker tells which record it
-is at; when it dies, or a record exceeds its processor time, that record is quarantined, reported
-in the manifest, and the shard is done again without it.
+A stage says what is done, a shard to what; both are small and are all that travels, data lies in
+files. A shard's outputs are named by the shard and appear whole, and its manifest is written last.
+Readers trust manifests only, and a manifest counts only if it was made from the same code,
+parameters and inputs. So a retry, a killed or a late worker, and any number of workers and
+machines change nothing, and an edited stage redoes only itself and what follows from it.
+
+While a worker is in a shard it says which record it is at, and the kernel limits what that record
+may take: a timer of processor time, and a bound on allocated memory.
 """
 
+import contextlib
+import json
+import mmap
+import os
+import pkgutil
+import resource
 import signal
 import struct
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, replace
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from pebble import ProcessPool
+from seekmath.core.places import exists, get_json, identity, join, put_json
 
-from seekmath.core.files import read_json, write_json
-
-_PLACE = struct.Struct("<q")
+#: How a worker ends that ran out of its memory budget; supervisors read it.
+MEMORY_EXIT = 88
 _BETWEEN = -1
+_PLACE = struct.Struct("<q")
+_STATM_DATA = 5  # the field of /proc/self/statm that RLIMIT_DATA limits
 
 
 @dataclass(frozen=True)
-class Task:
-    """One shard of one step: what to read, the folder for its outputs, and its name there.
+class Stage:
+    """What is done to each shard.
 
     Attributes:
-        out: folder of the outputs; ``<name>.json`` in it is the manifest.
-        name: the shard's name, such as ``00003``.
-        arguments: what the step's function needs besides; must pickle small.
-        record_cpu_s: processor seconds that one record may take before its worker is killed.
-        quarantined: numbers of records to leave out, because a worker died at them.
+        name: where its manifests lie below the run, such as ``pages`` or ``rounds/01/score``.
+        function: a ``Step`` as ``module:name``.
+        run: folder of the run: a path, or a URL that every worker can reach.
+        parameters: JSON values that decide the outputs.
+        version: goes up when the function's outputs change.
+        record_cpu_s: processor seconds that one record may take.
+        record_mib: memory that a worker may allocate in a shard beyond what it had; 0: any.
     """
 
-    out: Path
     name: str
-    arguments: tuple[Any, ...]
+    function: str
+    run: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
     record_cpu_s: float = 60.0
-    quarantined: tuple[int, ...] = ()
+    record_mib: int = 0
+
+    def place(self, *names: str) -> str:
+        """A file or folder of the run."""
+        return join(self.run, *names)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One part of a stage's work.
+
+    Attributes:
+        name: the name of its outputs, such as ``00003``.
+        inputs: files from outside the run; a change of one redoes the shard.
+        after: ``made_from`` of the manifests it follows from, or any other text that decides it.
+        parameters: JSON values for this shard alone.
+    """
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+Step = Callable[[Stage, Shard, "Beat"], dict[str, Any]]
 
 
 class Beat:
-    """Tells the supervisor which record a worker is at, and limits what that record may take.
+    """Says which record a worker is at, and starts that record's budget of processor time.
 
-    The limit is the kernel's: a timer of processor time whose signal kills the process even
-    inside a C library that never returns to Python.
+    The limit is the kernel's: a timer whose signal kills the process even inside a C library
+    that never returns to Python. Without a ``path`` nothing is written and nothing limited.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._limit_s = task.record_cpu_s
-        self._file = open(_place_path(task), "wb", buffering=0)
-        self._write(_BETWEEN)
+    def __init__(self, path: Path | None, cpu_s: float, left_out: frozenset[int]) -> None:
+        self.left_out = left_out
+        self._cpu_s = cpu_s
+        self._map: mmap.mmap | None = None
+        if path:
+            with open(path, "w+b") as file:
+                file.write(_PLACE.pack(_BETWEEN))
+                file.flush()
+                self._map = mmap.mmap(file.fileno(), _PLACE.size)
 
-    def __call__(self, record: int) -> None:
-        """Begin record number ``record``."""
-        self._write(record)
-        signal.setitimer(signal.ITIMER_PROF, self._limit_s)
+    def __call__(self, record: int) -> bool:
+        """Begin record number ``record``; False where it is quarantined and to be left out."""
+        if self._map is not None:
+            _PLACE.pack_into(self._map, 0, record)
+            signal.setitimer(signal.ITIMER_PROF, self._cpu_s)
+        return record not in self.left_out
 
-    def stop(self) -> None:
+    def between(self) -> None:
         """No record is being worked at."""
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        self._write(_BETWEEN)
-        self._file.close()
-
-    def _write(self, record: int) -> None:
-        self._file.seek(0)
-        self._file.write(_PLACE.pack(record))
+        if self._map is not None:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            _PLACE.pack_into(self._map, 0, _BETWEEN)
 
 
-Step = Callable[[Task, Beat], dict[str, Any]]
-
-
-def run_shards(
-    step: Step,
-    tasks: Sequence[Task],
-    workers: int,
-    progress: Callable[[int], None] = lambda done: None,
-    most_deaths: int = 20,
-) -> list[dict[str, Any]]:
-    """Run ``step`` on every task whose manifest is absent; the manifests, in the order of tasks.
+def run_shard(
+    stage: Stage, shard: Shard, left_out: Sequence[int] = (), watched: str = ""
+) -> dict[str, Any]:
+    """Do one shard and write its manifest, which is returned.
 
     Args:
-        step: a module-level function; it writes the shard's outputs whole and returns counts.
-        tasks: the shards.
-        workers: processes; 0 runs in this process (no record can then be quarantined).
-        progress: told how many shards are done.
-        most_deaths: a shard whose workers die more often than this fails the run.
-
-    Raises:
-        RuntimeError: a worker died outside any record, or too often; names shard and record.
-        Exception: what ``step`` raised.
+        stage: what to do.
+        shard: what to do it to.
+        left_out: numbers of quarantined records.
+        watched: the supervisor's file for this worker's place (``place_file``); "" where nobody
+            watches, then no limit holds.
     """
-    left = [task for task in tasks if not manifest_path(task).exists()]
-    done = len(tasks) - len(left)
-    progress(done)
-    if workers == 0:
-        for task in left:
-            _attempt(step, task)
-            progress(done := done + 1)
-    elif left:
-        _run_in_pool(step, left, workers, lambda count: progress(done + count), most_deaths)
-    return [read_json(manifest_path(task)) for task in tasks]
-
-
-def manifest_path(task: Task) -> Path:
-    """Where the manifest of a task lies once its outputs are whole."""
-    return task.out / f"{task.name}.json"
-
-
-def _place_path(task: Task) -> Path:
-    return task.out / f".at-{task.name}"
-
-
-def _attempt(step: Step, task: Task) -> None:
-    """In a worker: do the shard, then write its manifest."""
-    # The default action of the timer's signal ends the process; Python's own would need Python.
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    task.out.mkdir(parents=True, exist_ok=True)
-    beat = Beat(task)
+    beat = Beat(Path(watched) if watched else None, stage.record_cpu_s, frozenset(left_out))
+    if watched:
+        # The default action of the timer's signal ends the process; Python's own needs Python.
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    if watched and stage.record_mib:
+        _limit_memory(stage.record_mib)
+    function: Step = pkgutil.resolve_name(stage.function)
     try:
-        counts = step(task, beat)
+        with Cost(stage.place("manifests", stage.name, f".cost-{shard.name}.json")):
+            counts = function(stage, shard, beat)
+    except MemoryError:
+        if watched:
+            os._exit(MEMORY_EXIT)
+        raise
     finally:
-        beat.stop()
-    write_json(manifest_path(task), {**counts, "quarantined": list(task.quarantined)})
-    _place_path(task).unlink(missing_ok=True)
+        beat.between()
+    manifest = {"made_from": made_from(stage, shard), **counts, "quarantined": sorted(left_out)}
+    put_json(manifest_place(stage, shard), manifest)
+    return manifest
 
 
-def _run_in_pool(
-    step: Step,
-    tasks: Sequence[Task],
-    workers: int,
-    progress: Callable[[int], None],
-    most_deaths: int,
-) -> None:
-    with ProcessPool(max_workers=min(workers, len(tasks))) as pool:
-        try:
-            running = {pool.schedule(_attempt, args=(step, task)): task for task in tasks}
-            finished = 0
-            while running:
-                ready, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    task = running.pop(future)  # type: ignore[call-overload]
-                    again = _after(future, task, most_deaths)
-                    if again:
-                        running[pool.schedule(_attempt, args=(step, again))] = again
-                    else:
-                        progress(finished := finished + 1)
-        except BaseException:
-            pool.stop()
-            raise
+class Cost:
+    """Notes beside a manifest what a shard took: processor seconds, and the worker's peak memory.
+
+    It is no part of the manifest, which is the same however often a shard is done.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        # Where the kernel lets us, the peak is counted from here and not from the worker's start.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            cost = {
+                "cpu_s": round(time.process_time() - self._cpu_s, 4),
+                "wall_s": round(time.monotonic() - self._wall_s, 4),
+                "peak_mib": round(_peak_kib() / 1024, 1),
+            }
+            put_json(self._place, cost)
 
 
-def _after(future: "Future[None]", task: Task, most_deaths: int) -> Task | None:
-    """The task to run again when its worker died, or None when it is done."""
-    from pebble import ProcessExpired
+def costs_of(run: str) -> dict[str, list[dict[str, float]]]:
+    """What the shards of each stage of a run on local disk took, by the stage's name."""
+    top = Path(run) / "manifests"
+    found: dict[str, list[dict[str, float]]] = {}
+    for path in sorted(top.rglob(".cost-*.json")):
+        found.setdefault(str(path.parent.relative_to(top)), []).append(get_json(str(path)))
+    return found
 
-    try:
-        future.result()
+
+def _peak_kib() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def made_from(stage: Stage, shard: Shard) -> str:
+    """A digest of all that decides a shard's outputs."""
+    whole = [
+        stage.function,
+        stage.version,
+        dict(stage.parameters),
+        shard.name,
+        [identity(place) for place in shard.inputs],
+        shard.after,
+        dict(shard.parameters),
+    ]
+    return digest_of(whole)
+
+
+def digest_of(value: Any) -> str:
+    """A digest of a JSON value."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def manifest_place(stage: Stage, shard: Shard) -> str:
+    """Where the manifest of a shard lies once its outputs are whole."""
+    return stage.place("manifests", stage.name, f"{shard.name}.json")
+
+
+def finished(stage: Stage, shard: Shard) -> dict[str, Any] | None:
+    """The manifest of a shard that is done and still holds, or None."""
+    place = manifest_place(stage, shard)
+    if not exists(place):
         return None
-    except ProcessExpired as death:
-        at = _BETWEEN
-        place = _place_path(task)
-        if place.exists() and len(raw := place.read_bytes()) == _PLACE.size:
-            (at,) = _PLACE.unpack(raw)
-        if at == _BETWEEN or len(task.quarantined) >= most_deaths:
-            raise RuntimeError(
-                f"shard {task.name}: a worker died (exit {death.exitcode}) at record {at} after"
-                f" {len(task.quarantined)} quarantined records; see its input for what is wrong"
-            ) from death
-        return replace(task, quarantined=(*task.quarantined, at))
+    manifest: dict[str, Any] = get_json(place)
+    return manifest if manifest["made_from"] == made_from(stage, shard) else None
+
+
+def place_file() -> str:
+    """A new file, on this machine, for a worker to say in which record it is at."""
+    descriptor, path = tempfile.mkstemp(prefix="seekmath-at-")
+    os.close(descriptor)
+    return path
+
+
+def place_in(path: str) -> int:
+    """The record number a worker wrote into its file; -1 where it was between records."""
+    raw = Path(path).read_bytes()
+    return int(_PLACE.unpack(raw)[0]) if len(raw) == _PLACE.size else _BETWEEN
+
+
+def _limit_memory(budget_mib: int) -> None:
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[_STATM_DATA]) * resource.getpagesize()
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (used + (budget_mib << 20), hard))

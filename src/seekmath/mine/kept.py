@@ -1,138 +1,203 @@
-"""One of each page: the index that the rounds work on; texts stay in the shards."""
+"""One of each page: which rows of each shard the rounds work on; texts stay in the shards."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from seekmath.core.files import read_json, read_parquet, write_json, write_parquet
-from seekmath.mine.dedup import keep_dissimilar, keep_one
+from seekmath.core.files import scratch_beside
+from seekmath.core.places import is_url, reading
+from seekmath.mine.dedup import Keys, Plan, Stands, one_of_each
+from seekmath.mine.engine import Beat, Shard, Stage, digest_of
+from seekmath.mine.executors import Engine
 from seekmath.mine.settings import MineSettings
-from seekmath.mine.urls import normalize_url
+from seekmath.mine.tables import read_columns, write_table
+from seekmath.mine.urls import read_seed_keys
 
-#: A kept page: where its row is (shard and row numbers) and the URLs it stands for.
+#: A kept page of a shard, in the order of ``row``, its row there; ``key`` is its ``page_key``, by
+#: which random pages are drawn; ``stands_for`` are the URLs of its duplicates.
 KEPT = pa.schema(
     [
+        ("row", pa.int32()),
         ("url", pa.string()),
         ("host", pa.string()),
         ("path", pa.string()),
         ("tokens", pa.int32()),
-        ("shard", pa.int32()),
-        ("row", pa.int32()),
+        ("key", pa.uint64()),
         ("seed", pa.bool_()),
         ("stands_for", pa.list_(pa.string())),
     ]
 )
-_READ = ["url", "host", "path", "digest", "source", "tokens", "signature"]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The kept pages in shard order; every list and array has one entry for each."""
-
-    urls: list[str]
-    hosts: list[str]
-    paths: list[str]
-    tokens: NDArray[np.int64]
-    shards: NDArray[np.int32]
-    rows: NDArray[np.int32]
-    seeds: NDArray[np.bool_]
-    stands_for: list[list[str]]
-
-    def __len__(self) -> int:
-        return len(self.urls)
-
-
-def read_seeds(path: Path) -> set[str]:
-    """Normalised URLs of a text file with one URL per line; ``#`` starts a comment line."""
-    lines = path.read_text("utf-8").splitlines()
-    return {
-        normalize_url(line.strip()) for line in lines if line.strip() and not line.startswith("#")
-    }
+FOLDER = "kept"
+_STANDING = pa.schema([("root", pa.uint32()), ("url", pa.string())])
+#: URLs of duplicates that are sorted at a time; about 300 bytes each while they are.
+_URLS_A_PARTITION = 1_000_000
+_LONGEST = 1023
 
 
 def keep_pages(
-    settings: MineSettings, shards: Sequence[Path], out: Path, progress: Callable[[int], None]
-) -> Kept:
-    """De-duplicate the pages of all shards into ``out/kept.parquet``, or read it when it is there.
+    engine: Engine, settings: MineSettings, extracted: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """De-duplicate the pages of all shards into ``kept/NNNNN.parquet``, a file for each shard.
 
-    ``out/dedup.json`` counts what was dropped by reason.
+    Returns:
+        the manifest: ``dropped`` counts by reason, ``kept`` and ``seeds`` the pages of each shard.
     """
-    path = out / "kept.parquet"
-    if not path.exists():
-        pages = _read_shards(shards, read_seeds(Path(settings.seeds)))
-        stands, dropped = _stands(pages, settings, progress)
-        write_json(out / "dedup.json", dropped)
-        write_parquet(path, _kept_rows(pages, stands), KEPT)
-    return _load(path)
+    plan = {
+        "bands": settings.bands,
+        "rows": settings.rows,
+        "jaccard": settings.jaccard,
+        "shards": len(extracted),
+    }
+    stage = Stage("deduplicate", "seekmath.mine.kept:keep_one_of_each", engine.run, plan)
+    follows = digest_of([one["made_from"] for one in extracted])
+    return engine.one(stage, Shard("all", (settings.seeds,), (follows,)))
 
 
-def dedup_counts(out: Path) -> dict[str, int]:
-    """Pages dropped by reason, as ``keep_pages`` counted them."""
-    return read_json(out / "dedup.json")
+def keep_one_of_each(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
+    """The step behind ``keep_pages``."""
+    plan = stage.parameters
+    names = [f"{number:05d}.parquet" for number in range(plan["shards"])]
+    seeds = read_seed_keys(Path(shard.inputs[0]))
+    shards = [_Extracted(stage.place("shards", name), seeds) for name in names]
+    with _scratch_folder(stage) as scratch:
+        how = Plan(plan["bands"], plan["rows"], plan["jaccard"])
+        stands = one_of_each(shards, how, scratch / "shuffle")
+        counts = _write_kept(stage, names, shards, stands, scratch)
+    kept, of_seeds = zip(*counts, strict=True)
+    return {"dropped": stands.dropped, "kept": kept, "seeds": of_seeds}
 
 
-def _read_shards(shards: Sequence[Path], seeds: set[str]) -> list[dict[str, Any]]:
-    """All pages, most wanted first: seeds, then by normalised URL, then by content."""
-    pages = []
-    for shard, path in enumerate(shards):
-        for row, page in enumerate(read_parquet(path, _READ).to_pylist()):
-            normal = normalize_url(page["url"])
-            page.update(normal=normal, seed=normal in seeds, shard=shard, row=row)
-            pages.append(page)
-    pages.sort(key=lambda p: (not p["seed"], p["normal"], p["url"], p["digest"], p["source"]))
-    return pages
+class _Extracted:
+    """A shard of extracted pages, as ``dedup.Pages``.
+
+    Seeds are wanted most, then pages under shorter URLs: of copies the one whose address carries
+    no parameters is kept.
+    """
+
+    def __init__(self, place: str, seeds: NDArray[np.uint64]) -> None:
+        self.place = place
+        self._seeds = seeds
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        with reading(self.place) as file:
+            return int(pq.ParquetFile(file).metadata.num_rows)
+
+    def keys(self) -> Keys:
+        """The keys of the pages."""
+        table = read_columns(self.place, ["url", "digest", "url_key", "page_key"])
+        urls = table["url_key"].to_numpy()
+        length = pc.binary_length(table["url"]).to_numpy().clip(max=_LONGEST).astype(np.uint64)
+        order = table["page_key"].to_numpy() >> np.uint64(11)
+        order |= length << np.uint64(53)
+        order |= (~self.seeds(urls)).astype(np.uint64) << np.uint64(63)
+        text = np.fromiter((int(one, 16) for one in table["digest"].to_pylist()), np.uint64)
+        return Keys(order, urls, text)
+
+    def signatures(self) -> NDArray[np.uint32]:
+        """Their MinHash signatures; shape (N, P)."""
+        column = read_columns(self.place, ["signature"]).column(0)
+        raw = b"".join(column.to_pylist())
+        return np.frombuffer(raw, "<u4").reshape(len(column), -1).astype(np.uint32)
+
+    def seeds(self, urls: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which hashes of normalised URLs are seeds."""
+        at = np.searchsorted(self._seeds, urls)
+        there = at < len(self._seeds)
+        there[there] = self._seeds[at[there]] == urls[there]
+        return there
 
 
-def _stands(
-    pages: list[dict[str, Any]], settings: MineSettings, progress: Callable[[int], None]
-) -> tuple[NDArray[np.int64], dict[str, int]]:
-    """For each page the kept page that stands for it (itself when kept), and drops by reason."""
-    stands = np.arange(len(pages))
-    dropped = {}
-    for reason in ("same_url", "same_text", "near_duplicate"):
-        left = np.flatnonzero(stands == np.arange(len(pages)))
-        if reason == "near_duplicate":
-            raw = b"".join(pages[at]["signature"] for at in left)
-            width = settings.bands * settings.rows
-            signatures = np.frombuffer(raw, "<u4").reshape(len(left), width).astype(np.uint32)
-            chosen = keep_dissimilar(signatures, settings.bands, settings.jaccard, progress)
-        else:
-            key = "normal" if reason == "same_url" else "digest"
-            chosen = keep_one(pages[at][key] for at in left)
-        step = np.arange(len(pages))
-        step[left] = left[np.array(chosen, np.int64)] if len(left) else left
-        dropped[reason] = int((step != np.arange(len(pages))).sum())
-        stands = step[stands]
-    return stands, dropped
+def _write_kept(
+    stage: Stage, names: list[str], shards: list[_Extracted], stands: Stands, scratch: Path
+) -> list[tuple[int, int]]:
+    """``kept/NNNNN.parquet``; pages kept and seeds of each shard.
+
+    The URLs of duplicates go to the shard of the page that stands for them through files, a
+    partition for a range of shards.
+    """
+    dropped = sum(stands.dropped.values())
+    partitions = min(len(names), 1 + dropped // _URLS_A_PARTITION)
+    bounds = np.linspace(0, len(names), partitions + 1).astype(int).tolist()
+    files = [scratch / f"standing-{at}.parquet" for at in range(partitions)]
+    with ExitStack() as stack:
+        writers = [stack.enter_context(pq.ParquetWriter(file, _STANDING)) for file in files]
+        for number, shard in enumerate(shards):
+            _write_standing(number, shard, stands, bounds, writers)
+    counts = []
+    for at, file in enumerate(files):
+        standing = pq.read_table(file).sort_by([("root", "ascending"), ("url", "ascending")])
+        for number in range(bounds[at], bounds[at + 1]):
+            table = _kept_table(shards[number], number, stands, standing)
+            write_table(stage.place(FOLDER, names[number]), table)
+            counts.append((len(table), int(pc.sum(table["seed"]).as_py() or 0)))
+        file.unlink()
+    return counts
 
 
-def _kept_rows(pages: list[dict[str, Any]], stands: NDArray[np.int64]) -> list[dict[str, Any]]:
-    urls: dict[int, list[str]] = defaultdict(list)
-    for at, root in enumerate(stands.tolist()):
-        if at != root and pages[at]["url"] != pages[root]["url"]:
-            urls[root].append(pages[at]["url"])
-    roots = np.flatnonzero(stands == np.arange(len(pages))).tolist()
-    rows = [{**pages[at], "stands_for": sorted(set(urls[at]))} for at in roots]
-    rows.sort(key=lambda row: (row["shard"], row["row"]))
-    return [{name: row[name] for name in KEPT.names} for row in rows]
+def _write_standing(
+    number: int,
+    shard: _Extracted,
+    stands: Stands,
+    bounds: list[int],
+    writers: list[pq.ParquetWriter],
+) -> None:
+    """A shard's dropped pages, each to the partition of the page that stands for it."""
+    roots = stands.of_shard(number)
+    rows = np.flatnonzero(~stands.kept(number) & (roots < stands.starts[-1]))
+    urls = read_columns(shard.place, ["url"]).column(0).take(pa.array(rows))
+    partition = np.searchsorted(bounds, stands.shard_of(roots[rows]), "right") - 1
+    for at in np.unique(partition).tolist():
+        mine = pa.array(partition == at)
+        part = {"root": pa.array(roots[rows]).filter(mine), "url": urls.filter(mine)}
+        writers[at].write_table(pa.table(part, schema=_STANDING))
 
 
-def _load(path: Path) -> Kept:
-    table = read_parquet(path)
-    column = {name: table.column(name) for name in KEPT.names}
-    return Kept(
-        column["url"].to_pylist(),
-        column["host"].to_pylist(),
-        column["path"].to_pylist(),
-        column["tokens"].to_numpy().astype(np.int64),
-        column["shard"].to_numpy(),
-        column["row"].to_numpy(),
-        column["seed"].to_numpy(),
-        column["stands_for"].to_pylist(),
-    )
+def _kept_table(shard: _Extracted, number: int, stands: Stands, standing: pa.Table) -> pa.Table:
+    rows = np.flatnonzero(stands.kept(number))
+    columns = ["url", "host", "path", "tokens", "url_key", "page_key"]
+    pages = read_columns(shard.place, columns).take(pa.array(rows))
+    roots = standing["root"].to_numpy()
+    numbers = stands.starts[number] + rows
+    first, last = np.searchsorted(roots, numbers), np.searchsorted(roots, numbers, "right")
+    urls = pages["url"].to_pylist()
+    stands_for = [
+        sorted(set(standing["url"].slice(a, b - a).to_pylist()) - {own}) if b > a else []
+        for own, a, b in zip(urls, first.tolist(), last.tolist(), strict=True)
+    ]
+    found = {
+        "row": pa.array(rows, pa.int32()),
+        **{name: pages[name] for name in ("url", "host", "path", "tokens")},
+        "key": pages["page_key"],
+        "seed": pa.array(shard.seeds(pages["url_key"].to_numpy())),
+        "stands_for": pa.array(stands_for, pa.list_(pa.string())),
+    }
+    return pa.table(found, schema=KEPT)
+
+
+@contextmanager
+def _scratch_folder(stage: Stage) -> Iterator[Path]:
+    """A folder for what passes through files: in the run, or on local disk where that is remote."""
+    if is_url(stage.run):
+        with tempfile.TemporaryDirectory(prefix="seekmath-") as folder:
+            yield Path(folder)
+        return
+    path = scratch_beside(Path(stage.run) / "deduplicate")
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

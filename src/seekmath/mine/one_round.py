@@ -1,263 +1,190 @@
-"""One round of mining: train, score, collect, find domains, mark prefixes (section 2.1)."""
+"""One round of mining: train, score, collect, find domains, mark prefixes (section 2.1).
 
-# N kept pages
+Every step is a stage of the engine, over all shards or over the partitions of a shuffle; what the
+steps leave for each other lies in ``rounds/NN``. This file only orders them.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
-from seekmath.core.files import read_json, whole_file, write_json
-from seekmath.core.seeds import derive, rng
-from seekmath.mine.annotate import by_threshold, from_file, match
-from seekmath.mine.domains import candidates, host_shares, prefix_shares
-from seekmath.mine.engine import Beat, Task, run_shards
-from seekmath.mine.kept import Kept
-from seekmath.mine.recall import Classifier, TrainingPlan, shared_words, train
+from seekmath.core.places import put_json
+from seekmath.core.seeds import derive
+from seekmath.mine.calibration import add_histograms
+from seekmath.mine.engine import Shard, Stage, digest_of
+from seekmath.mine.executors import Engine
+from seekmath.mine.host_counts import largest, partitions_for
+from seekmath.mine.recall import training_settings
 from seekmath.mine.settings import MineSettings
-from seekmath.mine.truth import Truth
 
-_MOST_REPORTED = 100
-
-
-@dataclass(frozen=True)
-class Round:
-    """What a finished round left; arrays have one entry for each kept page.
-
-    Attributes:
-        report: the round's entry in ``rounds.json``.
-        scores: the classifier's probabilities.
-        collected: which pages were collected.
-        joined: pages that join the seeds of later rounds.
-    """
-
-    report: dict[str, Any]
-    scores: NDArray[np.float64]
-    collected: NDArray[np.bool_]
-    joined: NDArray[np.bool_]
-
-    @property
-    def marked(self) -> list[str]:
-        """The prefixes marked in this round."""
-        return [row["prefix"] for row in self.report["prefixes"]]
+_STEPS = "seekmath.mine.round_steps"
+_HOSTS = "seekmath.mine.host_counts"
 
 
 @dataclass(frozen=True)
 class Crawl:
-    """What every round works on: the shards' files, the kept pages, and labels for measuring."""
+    """What every round works on.
 
-    shards: Sequence[Path]
-    kept: Kept
-    truth: Truth | None
+    Attributes:
+        shards: how many there are.
+        kept: kept pages in all.
+        seeds: how many of them are seeds given.
+        made_from: of what the rounds follow.
+        labels: ``made_from`` of the labels' index; "" without labels.
+    """
+
+    shards: int
+    kept: int
+    seeds: int
+    made_from: str
+    labels: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """A finished round: its entry in ``rounds.json``, and what decides the next."""
+
+    report: dict[str, Any]
+    made_from: str
+    positives: int
+    negatives: int
+
+
+class _Steps:
+    """Runs the steps of one round, each following from the one before."""
+
+    def __init__(
+        self, engine: Engine, number: int, common: Mapping[str, Any], follows: str
+    ) -> None:
+        self._engine = engine
+        self._number = number
+        self._common = {"round": number, **common}
+        self.follows = follows
+
+    def __call__(
+        self,
+        function: str,
+        parts: int = 0,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: tuple[str, ...] = (),
+    ) -> list[dict[str, Any]]:
+        """Run ``function`` over ``parts`` shards or partitions, or whole where that is 0."""
+        name = f"rounds/{self._number:02d}/{function.rpartition(':')[2]}"
+        stage = Stage(name, function, self._engine.run, {**self._common, **(parameters or {})})
+        names = [f"{at:05d}" for at in range(parts)] if parts else ["all"]
+        shards = [Shard(name, inputs, (self.follows,)) for name in names]
+        manifests = self._engine.map(stage, shards)
+        self.follows = digest_of([one["made_from"] for one in manifests])
+        return manifests
 
 
 def run_round(
-    settings: MineSettings, seed: int, folder: Path, crawl: Crawl, before: Sequence[Round]
-) -> None:
-    """Do the round that follows ``before`` and leave it in ``folder``, ``round.json`` last."""
-    kept = crawl.kept
-    positives, negatives = training_pages(settings, seed, kept, before)
-    plan = training_plan(settings, seed, len(before) + 1, len(positives) + len(negatives))
-    model = folder / "classifier.npz"
-    if not model.exists():
-        train_on(settings, crawl, positives, negatives, plan).save(model)
-    scores = _score(settings, folder, crawl, model)
-    collected, cut = collect(scores, kept.tokens, settings.least_score, settings.keep_tokens)
-    domains, marked = find_domains(settings, kept, collected)
-    earlier = {prefix for one in before for prefix in one.marked}
-    joined = under(sorted(earlier | set(marked)), kept) & ~collected
-    _save(folder / "pages.npz", scores=scores, collected=collected, joined=joined)
-    last = before[-1].collected if before else np.zeros(len(kept), bool)
-    taken = int(collected.sum())
+    engine: Engine, settings: MineSettings, seed: int, crawl: Crawl, before: Sequence[Round]
+) -> Round:
+    """Do the round that follows ``before``; what is done already is only read."""
+    number, shards = len(before) + 1, crawl.shards
+    partitions = partitions_for(crawl.kept)
+    common = {"shards": shards, "partitions": partitions}
+    steps = _Steps(engine, number, common, before[-1].made_from if before else crawl.made_from)
+    trained = _train(steps, settings, seed, crawl, before)
+    scored = steps(f"{_STEPS}:score_shard", shards)
+    budget = {"least_score": settings.least_score, "keep_tokens": settings.keep_tokens}
+    steps(f"{_STEPS}:cut_all", parameters=budget)
+    collected = steps(f"{_STEPS}:collect_shard", shards)
+    domains = _domains(steps, settings, shards, partitions)
+    joined = steps(f"{_STEPS}:join_shard", shards, {"labelled": crawl.labels})
     report = {
-        "round": len(before) + 1,
-        "seeds": len(positives),
-        "negatives": len(negatives),
-        "scored": len(kept),
-        "collected": taken,
-        "new": int((collected & ~last).sum()),
-        "share_already_collected": round(int((collected & last).sum()) / max(taken, 1), 6),
-        "tokens": int(kept.tokens[collected].sum()),
-        "cut_score": cut,
-        "joined": int(joined.sum()),
-        "training": {
-            "epochs": plan.epochs,
-            "learning_rate": Classifier.load(model).learning_rate,
-            "dim": plan.dim,
-        },
+        "round": number,
+        "partitions": partitions,
+        "seeds": trained["seeds"],
+        "negatives": trained["negatives"],
+        "scored": crawl.kept,
+        **_collection(collected),
+        "joined": _sum(joined, "joined"),
+        **{key: part for key, part in trained.items() if key in ("training", "calibration")},
+        "histogram": add_histograms([one["histogram"] for one in scored]),
         **domains,
     }
-    if crawl.truth:
-        measured = crawl.truth.measure(scores, collected)
-        report["truth"] = {key: round(value, 6) for key, value in measured.items()}
-    write_json(folder / "round.json", report)
+    if crawl.labels:
+        [truth] = steps("seekmath.mine.truth:measure_all")
+        report["truth"] = {k: v for k, v in truth.items() if k not in ("made_from", "quarantined")}
+    put_json(f"{engine.run}/rounds/{number:02d}/round.json", report)
+    return Round(report, steps.follows, _sum(joined, "positives"), _sum(joined, "negatives"))
 
 
-def load_round(folder: Path) -> Round:
-    """Read a finished round."""
-    with np.load(folder / "pages.npz", allow_pickle=False) as arrays:
-        return Round(
-            read_json(folder / "round.json"),
-            arrays["scores"],
-            arrays["collected"],
-            arrays["joined"],
-        )
-
-
-def training_pages(
-    settings: MineSettings, seed: int, kept: Kept, before: Sequence[Round]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers of the pages to train on: seeds, and random pages of the crawl.
-
-    Seeds are the given ones and, from round 2 on, the uncollected pages under marked prefixes.
-    From round 2 on the random pages leave out what looks like a seed: collected in the round
-    before, or joined to the seeds.
-    """
-    positive, seedlike = kept.seeds.copy(), kept.seeds.copy()
-    for one in before:
-        positive |= one.joined
-    if before:
-        seedlike |= positive | before[-1].collected
-    if seedlike.all():
-        # A round that collected everything tells nothing about what to keep out.
-        seedlike = positive
+def _train(
+    steps: _Steps, settings: MineSettings, seed: int, crawl: Crawl, before: Sequence[Round]
+) -> dict[str, Any]:
+    """Draw the training pages and train; what the report says of it."""
     number = len(before) + 1
-    positives = _draw(np.flatnonzero(positive), settings.seed_limit, seed, "positives", number)
-    most = math.ceil(len(positives) * settings.negatives_per_seed)
-    return positives, _draw(np.flatnonzero(~seedlike), most, seed, "negatives", number)
-
-
-def _draw(
-    pages: NDArray[np.int64], most: int, seed: int, purpose: str, number: int
-) -> NDArray[np.int64]:
-    return rng(seed, "mine", purpose, number).permutation(pages)[:most]
-
-
-def training_plan(settings: MineSettings, seed: int, number: int, pages: int) -> TrainingPlan:
-    """The hyperparameters, with more epochs where the training pages are few."""
-    needed = math.ceil(settings.least_updates / max(pages, 1))
-    return TrainingPlan(
-        settings.dim,
-        settings.learning_rate,
-        settings.word_ngrams,
-        settings.min_count,
-        max(settings.epochs, needed),
-        settings.buckets,
-        derive(seed, "mine", "fasttext", number),
-    )
-
-
-def train_on(
-    settings: MineSettings,
-    crawl: Crawl,
-    positives: NDArray[np.int64],
-    negatives: NDArray[np.int64],
-    plan: TrainingPlan,
-) -> Classifier:
-    """Train on the pages of these numbers."""
-    pages = np.concatenate([positives, negatives])
-    lines = read_words(crawl, pages)
-    hosts = [crawl.kept.hosts[page] for page in pages.tolist()]
-    shared = shared_words(lines, hosts, settings.min_count, settings.least_hosts)
-    lines = [[word for word in line if word in shared] for line in lines]
-    return train(lines[: len(positives)], lines[len(positives) :], plan)
-
-
-def collect(
-    scores: NDArray[np.float64], tokens: NDArray[np.int64], least_score: float, keep_tokens: int
-) -> tuple[NDArray[np.bool_], float]:
-    """Rank by score and keep the top within the token budget, none below ``least_score``.
-
-    The budget is met by whole pages: the first page that would exceed it ends the collection.
-    Equal scores rank in page order. Returns the mask and the lowest score collected (1 if none).
-    """
-    order = np.argsort(-scores, kind="stable")
-    good = scores[order] >= least_score
-    if keep_tokens:
-        good &= np.cumsum(tokens[order]) <= keep_tokens
-    collected = np.zeros(len(scores), bool)
-    collected[order[good]] = True
-    return collected, float(scores[collected].min(initial=1.0))
-
-
-def find_domains(
-    settings: MineSettings, kept: Kept, collected: NDArray[np.bool_]
-) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
-    """Shares of hosts, and the marked prefixes below candidate hosts: (report, prefixes)."""
-    hosts = host_shares(kept.hosts, collected.tolist())
-    good = candidates(hosts, settings.host_share, settings.least_host_pages)
-    names = [host.name for host in good]
-    shares = prefix_shares(kept.hosts, kept.paths, collected.tolist(), names)
-    if settings.annotator == "file":
-        marked = set(from_file(Path(settings.annotations)))
-    else:
-        marked = set(
-            by_threshold(
-                shares, settings.prefix_share, settings.least_prefix_pages, settings.host_share
-            )
-        )
-    report = {
-        "hosts": [host.as_row("host") for host in hosts[:_MOST_REPORTED]],
-        "candidates": [host.as_row("host") for host in good],
-        "prefixes": [share.as_row("prefix") for share in shares if share.name in marked],
+    positives = before[-1].positives if before else crawl.seeds
+    others = before[-1].negatives if before else crawl.kept - crawl.seeds
+    # A round that collected everything tells nothing about what to keep out.
+    keep_out = others > 0
+    others = others or crawl.kept - positives
+    wanted = min(positives, settings.seed_limit)
+    negatives = min(others, math.ceil(wanted * settings.negatives_per_seed))
+    draw = {
+        "keep_collected_out": keep_out,
+        "positives": {
+            "wanted": wanted,
+            "there": positives,
+            "salt": derive(seed, "mine", "positives", number),
+        },
+        "negatives": {
+            "wanted": negatives,
+            "there": others,
+            "salt": derive(seed, "mine", "negatives", number),
+        },
     }
-    return report, sorted(marked)
+    steps(f"{_STEPS}:draw_shard", crawl.shards, draw)
+    training = {
+        **draw,
+        "training": training_settings(settings),
+        "seed": derive(seed, "mine", "fasttext", number),
+    }
+    [trained] = steps(f"{_STEPS}:train_all", parameters=training)
+    return trained
 
 
-def under(prefixes: Sequence[str], kept: Kept) -> NDArray[np.bool_]:
-    """Which pages stand under one of the prefixes."""
-    known = frozenset(prefixes)
-    found = (bool(match(known, *at)) for at in zip(kept.hosts, kept.paths, strict=True))
-    return np.fromiter(found, bool, len(kept))
+def _collection(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    taken, again = _sum(parts, "collected"), _sum(parts, "again")
+    return {
+        "collected": taken,
+        "new": taken - again,
+        "share_already_collected": round(again / max(taken, 1), 6),
+        "tokens": _sum(parts, "tokens"),
+        "cut_score": min(part["lowest"] for part in parts),
+    }
 
 
-def read_words(crawl: Crawl, pages: NDArray[np.int64]) -> list[list[str]]:
-    """The classifier's words of some pages, in the order given."""
-    lines: dict[int, list[str]] = {}
-    shard_of = crawl.kept.shards[pages]
-    for shard in np.unique(shard_of).tolist():
-        column = pq.read_table(crawl.shards[shard], columns=["words"]).column("words")
-        for page in pages[shard_of == shard].tolist():
-            lines[page] = column[int(crawl.kept.rows[page])].as_py().split()
-    return [lines[page] for page in pages.tolist()]
-
-
-def score_shard(task: Task, beat: Beat) -> dict[str, Any]:
-    """Score rows of one shard into ``NNNNN.npy``; a ``engine.Step``."""
-    shard, model_path, rows = task.arguments
-    model = Classifier.load(Path(model_path))
-    column = pq.read_table(shard, columns=["words"]).column("words")
-    scores = np.zeros(len(rows))
-    for at, row in enumerate(rows):
-        beat(at)
-        if at not in task.quarantined:
-            scores[at] = model.score(model.known(column[row].as_py().split()))
-    with whole_file(task.out / f"{task.name}.npy", "wb") as file:
-        np.save(file, scores, allow_pickle=False)
-    return {"scored": len(rows)}
-
-
-def _score(settings: MineSettings, folder: Path, crawl: Crawl, model: Path) -> NDArray[np.float64]:
-    """Scores of all kept pages, which stand in shard order."""
-    tasks = [
-        Task(
-            folder / "scores",
-            f"{number:05d}",
-            (str(path), str(model), crawl.kept.rows[crawl.kept.shards == number].tolist()),
-            settings.page_cpu_s,
-        )
-        for number, path in enumerate(crawl.shards)
+def _domains(steps: _Steps, settings: MineSettings, shards: int, partitions: int) -> dict[str, Any]:
+    """Candidate hosts and marked prefixes; the report's entries hold the largest of each."""
+    rule = {"host_share": settings.host_share, "least_host_pages": settings.least_host_pages}
+    hosts = steps(f"{_HOSTS}:sum_hosts", partitions, rule)
+    steps(f"{_HOSTS}:count_prefixes", shards)
+    policy = settings.model_dump(
+        include={"annotator", "host_share", "prefix_share", "least_prefix_pages"}
+    )
+    own = (settings.annotations,) if settings.annotations else ()
+    marked = steps(f"{_HOSTS}:mark_prefixes", partitions, policy, own)
+    rows = largest(hosts, "host")
+    good = [
+        row
+        for row in rows
+        if row["share"] > settings.host_share and row["pages"] >= settings.least_host_pages
     ]
-    run_shards(score_shard, tasks, settings.workers)
-    parts = [np.load(t.out / f"{t.name}.npy", allow_pickle=False) for t in tasks]
-    return np.concatenate(parts)
+    return {
+        "hosts": rows,
+        "host_count": _sum(hosts, "hosts"),
+        "hosts_collected": _sum(hosts, "hosts_collected"),
+        "candidates": good,
+        "candidate_count": _sum(hosts, "candidates"),
+        "prefixes": largest(marked, "prefix"),
+        "prefix_count": _sum(marked, "marked"),
+    }
 
 
-def _save(path: Path, **arrays: NDArray[Any]) -> None:
-    with whole_file(path, "wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+def _sum(manifests: Sequence[Mapping[str, Any]], key: str) -> int:
+    return sum(manifest[key] for manifest in manifests)

@@ -5,111 +5,117 @@ MinHash signature, so that no later step tokenises again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seekmath.core.files import whole_file
+from seekmath.core.places import name_of, writing
 from seekmath.core.records import PAGE
+from seekmath.core.seeds import digest
 from seekmath.mine.crawl import Damage, Loss, RawPage, read_pages
-from seekmath.mine.engine import Beat, Task, run_shards
+from seekmath.mine.engine import Beat, Shard, Stage
+from seekmath.mine.executors import Engine, Progress
 from seekmath.mine.extract import extract_page
 from seekmath.mine.html import HostilePage
 from seekmath.mine.minhash import signatures
 from seekmath.mine.settings import MineSettings
+from seekmath.mine.urls import url_key
 from seekmath.mine.words import count_words, scored_words
 
-#: A page in a shard: ``words`` are joined by spaces, ``signature`` is little-endian uint32.
+#: A page in a shard: ``words`` are joined by spaces, ``signature`` is little-endian uint32,
+#: ``url_key`` is the hash of the normalised URL, ``page_key`` one of all that the page is.
 SHARD = pa.schema(
-    [*PAGE, ("tokens", pa.int32()), ("words", pa.string()), ("signature", pa.binary())]
+    [
+        *PAGE,
+        ("tokens", pa.int32()),
+        ("words", pa.string()),
+        ("signature", pa.binary()),
+        ("url_key", pa.uint64()),
+        ("page_key", pa.uint64()),
+    ]
 )
-#: A page that was dropped, so that every drop can be read back.
+#: A page that was dropped, or bytes that gave none (their ``url`` where it can be read, or ""), so
+#: that every drop can be read back.
 DROPPED = pa.schema([("url", pa.string()), ("source", pa.string()), ("reason", pa.string())])
+FOLDER = "shards"
 _BATCH = 256
 
 
-@dataclass(frozen=True)
-class PageSettings:
-    """The part of the settings on which shards depend."""
-
-    least_words: int
-    scored_words: int
-    shingle: int
-    permutations: int
-
-
 def extract_shards(
-    settings: MineSettings,
-    inputs: Sequence[str],
-    out: Path,
-    progress: Callable[[int], None] = lambda done: None,
+    engine: Engine, settings: MineSettings, inputs: Sequence[str], progress: Progress
 ) -> list[dict[str, Any]]:
-    """Extract every file of ``inputs`` into ``out/NNNNN.parquet``; the manifests in file order."""
-    plan = PageSettings(
-        settings.least_words,
-        settings.scored_words,
-        settings.shingle,
-        settings.bands * settings.rows,
+    """Extract every file of ``inputs`` into ``shards/NNNNN.parquet``; manifests in their order."""
+    stage = Stage(
+        "extract",
+        "seekmath.mine.pages:extract_shard",
+        engine.run,
+        {
+            "least_words": settings.least_words,
+            "scored_words": settings.scored_words,
+            "shingle": settings.shingle,
+            "permutations": settings.bands * settings.rows,
+        },
+        record_cpu_s=settings.page_cpu_s,
+        record_mib=settings.page_memory_mib,
     )
-    tasks = [
-        Task(out, f"{number:05d}", (file, plan), settings.page_cpu_s)
-        for number, file in enumerate(inputs)
-    ]
-    return run_shards(extract_shard, tasks, settings.workers, progress)
+    shards = [Shard(f"{number:05d}", (file,)) for number, file in enumerate(inputs)]
+    return engine.map(stage, shards, progress)
 
 
-def extract_shard(task: Task, beat: Beat) -> dict[str, Any]:
+def extract_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     """One WARC file to ``NNNNN.parquet`` and ``NNNNN.dropped.parquet``; a ``engine.Step``."""
-    path, plan = task.arguments
+    [path] = shard.inputs
     damage = Damage()
     dropped: list[dict[str, Any]] = []
-    records = 0
+    pages = tokens = read = 0
     with ExitStack() as stack:
-        file = stack.enter_context(whole_file(task.out / f"{task.name}.parquet", "wb"))
-        drops = stack.enter_context(whole_file(task.out / f"{task.name}.dropped.parquet", "wb"))
+        file = stack.enter_context(writing(stage.place(FOLDER, f"{shard.name}.parquet")))
+        drops = stack.enter_context(writing(stage.place(FOLDER, f"{shard.name}.dropped.parquet")))
         writer = stack.enter_context(pq.ParquetWriter(file, SHARD, compression="zstd"))
         batch: list[dict[str, Any]] = []
-        for records, page in enumerate(read_pages(path, damage), 1):
-            beat(records - 1)
-            if records - 1 in task.quarantined:
-                row = dropped_row(page, "quarantined")
+        for pages, page in enumerate(read_pages(path, damage), 1):
+            read += len(page.body)
+            if beat(pages - 1):
+                row = page_row(page, stage.parameters)
             else:
-                row = page_row(page, plan)
+                row = dropped_row(page, "quarantined")
             (dropped if "reason" in row else batch).append(row)
             if len(batch) == _BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, schema=SHARD))
+                tokens += _write(writer, batch, stage.parameters)
                 batch = []
-        writer.write_table(pa.Table.from_pylist(batch, schema=SHARD))
-        lost = [lost_row(loss, path) for loss in damage.losses]
+        tokens += _write(writer, batch, stage.parameters)
+        lost = [_lost_row(path, loss) for loss in damage.losses]
         pq.write_table(pa.Table.from_pylist(dropped + lost, schema=DROPPED), drops)
-    reasons = Counter(row["reason"] for row in dropped)
     return {
         "file": path,
-        "pages": records,
-        "kept": records - len(dropped),
-        "dropped": dict(sorted(reasons.items())),
+        "pages": pages,
+        "kept": pages - len(dropped),
+        "tokens": tokens,
+        "html_bytes": read,
+        "dropped": dict(sorted(Counter(row["reason"] for row in dropped).items())),
         "skipped": dict(sorted(damage.skipped.items())),
+        "mended": dict(sorted(damage.mended.items())),
+        "quarantined_at": [row["source"] for row in dropped if row["reason"] == "quarantined"],
     }
 
 
-def page_row(page: RawPage, plan: PageSettings) -> dict[str, Any]:
-    """A row of ``SHARD``, or a row of ``DROPPED`` with the reason."""
+def page_row(page: RawPage, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``SHARD`` without its signature, or a row of ``DROPPED`` with the reason."""
     try:
         found = extract_page(page)
         tokens = count_words(found["text"])
-        if tokens < plan.least_words:
+        if tokens < plan["least_words"]:
             return dropped_row(page, "short")
-        minima = signatures([found["text"]], plan.shingle, plan.permutations)[0]
+        words = " ".join(scored_words(found["text"], plan["scored_words"]))
         return {
             **found,
             "tokens": tokens,
-            "words": " ".join(scored_words(found["text"], plan.scored_words)),
-            "signature": minima.astype("<u4").tobytes(),
+            "words": words,
+            "url_key": url_key(page.url),
+            "page_key": int(digest(page.url, found["digest"], page.source), 16),
         }
     except HostilePage as error:
         return dropped_row(page, str(error))
@@ -130,7 +136,16 @@ def dropped_row(page: RawPage, reason: str) -> dict[str, Any]:
     return {"url": page.url, "source": page.source, "reason": reason}
 
 
-def lost_row(loss: Loss, file: str) -> dict[str, Any]:
-    """A row of ``DROPPED`` for bytes of ``file`` that gave no record."""
-    source = f"{file.rsplit('/', 1)[-1]}:{loss.offset}:{loss.length}"
-    return {"url": loss.url, "source": source, "reason": loss.reason}
+def _lost_row(path: str, loss: Loss) -> dict[str, Any]:
+    source = f"{name_of(path)}:{loss.offset}:{loss.length}"
+    return {"url": loss.url, "source": source, "reason": f"lost: {loss.reason}"}
+
+
+def _write(writer: pq.ParquetWriter, rows: list[dict[str, Any]], plan: Mapping[str, Any]) -> int:
+    """Append rows with their signatures; the sum of their tokens."""
+    texts = [row["text"] for row in rows]
+    minima = signatures(texts, plan["shingle"], plan["permutations"]).astype("<u4")
+    for row, own in zip(rows, minima, strict=True):
+        row["signature"] = own.tobytes()
+    writer.write_table(pa.Table.from_pylist(rows, schema=SHARD))
+    return sum(row["tokens"] for row in rows)

@@ -9,23 +9,32 @@ without its model file (checked against ``fasttext`` in the tests).
 # V words, K buckets, F features of one text
 
 import contextlib
-import io
 import math
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from seekmath.core.files import whole_file
+from seekmath.mine.settings import MineSettings
 
 _END = "</s>"  # fastText ends every line with it
 _FNV_START, _FNV_PRIME, _LOW_32 = 2166136261, 16777619, 0xFFFFFFFF
 _NGRAM_FACTOR = np.uint64(116049371)  # fastText's Dictionary::addWordNgrams
+_TRAINING = (
+    "dim",
+    "learning_rate",
+    "word_ngrams",
+    "min_count",
+    "epochs",
+    "least_updates",
+    "buckets",
+    "least_hosts",
+)
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,16 @@ class Classifier:
     word_ngrams: int
     learning_rate: float
 
-    def score(self, words: Sequence[str]) -> float:
-        """Probability that the text is of the positive class, as fastText would give it."""
+    def score(self, texts: pa.Array) -> NDArray[np.float64]:
+        """Probability of each text to be of the positive class, as fastText would give it.
+
+        Words end at white space.
+        """
+        lines = (self.known(text.split()) for text in texts.to_pylist())
+        return np.fromiter(map(self.score_words, lines), np.float64, len(texts))
+
+    def score_words(self, words: Sequence[str]) -> float:
+        """Probability of one text, given its words of the vocabulary."""
         features_F = self.features(words)
         if not len(features_F):
             return 0.5
@@ -102,25 +119,73 @@ class Classifier:
             parts.append((total % np.uint64(buckets)).astype(np.int64) + len(known))
         return np.concatenate(parts)
 
-    def save(self, path: Path) -> None:
-        """Write the words and weights as ``.npz``, whole or not at all; nothing in it is code."""
+    def write(self, file: IO[bytes]) -> None:
+        """Write the words and weights as ``.npz``; nothing in it is code."""
         names = np.frombuffer("\n".join(self.vocabulary).encode(), np.uint8)
-        with whole_file(path, "wb") as file:
-            np.savez(
-                file,
-                words=names,
-                weights=self.weights,
-                ngrams=np.int64(self.word_ngrams),
-                rate=np.float64(self.learning_rate),
-            )
+        np.savez(
+            file,
+            words=names,
+            weights=self.weights,
+            ngrams=np.int64(self.word_ngrams),
+            rate=np.float64(self.learning_rate),
+        )
 
     @classmethod
-    def load(cls, path: Path) -> "Classifier":
-        """Read what ``save`` wrote."""
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as parts:
+    def read(cls, file: IO[bytes]) -> "Classifier":
+        """Read what ``write`` wrote."""
+        with np.load(file, allow_pickle=False) as parts:
             words = parts["words"].tobytes().decode().split("\n")
             rows = {word: row for row, word in enumerate(words)}
             return cls(rows, parts["weights"], int(parts["ngrams"]), float(parts["rate"]))
+
+
+def training_settings(settings: MineSettings) -> dict[str, Any]:
+    """The settings that decide a classifier, as JSON."""
+    return settings.model_dump(include=set(_TRAINING))
+
+
+def training_plan(settings: Mapping[str, Any], seed: int, pages: int) -> TrainingPlan:
+    """The hyperparameters, with more epochs where training pages are few.
+
+    Args:
+        settings: of ``training_settings``.
+        seed: of this round.
+        pages: how many are trained on.
+    """
+    needed = math.ceil(settings["least_updates"] / max(pages, 1))
+    return TrainingPlan(
+        settings["dim"],
+        settings["learning_rate"],
+        settings["word_ngrams"],
+        settings["min_count"],
+        max(settings["epochs"], needed),
+        settings["buckets"],
+        seed,
+    )
+
+
+def train_on(
+    texts: Iterable[str],
+    hosts: Sequence[str],
+    positive: NDArray[np.bool_],
+    plan: TrainingPlan,
+    least_hosts: int,
+) -> tuple[Classifier, dict[str, Any]]:
+    """Train a classifier; also how reliable its scores are, which is not measured yet.
+
+    Args:
+        texts: words of each training page, parted by spaces; read once.
+        hosts: the host of each.
+        positive: whether each is a seed.
+        plan: the hyperparameters.
+        least_hosts: words on fewer hosts are left out.
+    """
+    lines = [text.split() for text in texts]
+    shared = shared_words(lines, hosts, plan.min_count, least_hosts)
+    lines = [[word for word in line if word in shared] for line in lines]
+    seeds = [line for line, good in zip(lines, positive, strict=True) if good]
+    others = [line for line, good in zip(lines, positive, strict=True) if not good]
+    return train(seeds, others, plan), {}
 
 
 def shared_words(

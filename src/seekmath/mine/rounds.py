@@ -8,18 +8,18 @@ Every step leaves its files whole, so that a killed run goes on with the shard o
 """
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from seekmath.core.files import BadInput, write_json
 from seekmath.core.job import Job
-from seekmath.mine.corpus_files import urls_in, write_corpus, write_scores
+from seekmath.mine.corpus_files import write_corpus, write_scores
+from seekmath.mine.engine import Shard, Stage, digest_of
+from seekmath.mine.executors import Engine
 from seekmath.mine.inputs import crawl_inputs
-from seekmath.mine.kept import dedup_counts, keep_pages, read_seeds
-from seekmath.mine.one_round import Crawl, Round, load_round, run_round
+from seekmath.mine.kept import keep_pages
+from seekmath.mine.one_round import Crawl, Round, run_round
 from seekmath.mine.pages import extract_shards
 from seekmath.mine.settings import MineSettings
-from seekmath.mine.truth import read_truth
 
 _LOGGED = ("seeds", "collected", "new", "share_already_collected", "tokens", "cut_score")
 
@@ -34,59 +34,62 @@ def mine(settings: MineSettings, job: Job) -> dict[str, Any]:
     Raises:
         BadInput: an input is missing or holds nothing usable; no seed page is in the crawl.
     """
-    manifests, crawl = _prepare(settings, job)
-    done = _run_rounds(settings, job, crawl)
+    with Engine(str(job.out), settings.workers, settings.executor) as engine:
+        return _mine(engine, settings, job)
+
+
+def _mine(engine: Engine, settings: MineSettings, job: Job) -> dict[str, Any]:
+    extracted = _extract(engine, settings, job)
+    job.progress(0, settings.rounds, "rounds", "duplicates")
+    kept = keep_pages(engine, settings, extracted)
+    crawl = _crawl(engine, settings, kept)
+    done = _run_rounds(engine, settings, job, crawl)
     write_json(job.out / "rounds.json", [one.report for one in done])
-    write_scores(job.out / "scores", crawl, done[-1].scores)
-    corpus = write_corpus(settings, job.out, crawl, done)
-    funnel = _funnel(manifests, dedup_counts(job.out), done[-1].report, corpus)
+    write_scores(engine, settings, crawl, done[-1], len(done))
+    corpus = write_corpus(engine, settings, crawl, done)
+    funnel = _funnel(extracted, kept["dropped"], done[-1].report, corpus)
     write_json(job.out / "funnel.json", funnel)
     return {
-        "documents": corpus["documents"],
-        "tokens": corpus["tokens"],
+        "documents": sum(part["documents"] for part in corpus),
+        "tokens": sum(part["tokens"] for part in corpus),
         "rounds": len(done),
         "dropped": {step["step"]: step["dropped"] for step in funnel},
-        "quarantined": {m["file"]: m["quarantined"] for m in manifests if m["quarantined"]},
-        "training": [one.report["training"] for one in done],
+        "quarantined": {m["file"]: m["quarantined_at"] for m in extracted if m["quarantined"]},
+        "training": [one.report.get("training", {}) for one in done],
         "truth": done[-1].report.get("truth", {}),
     }
 
 
-def _prepare(settings: MineSettings, job: Job) -> tuple[list[dict[str, Any]], Crawl]:
-    """Extraction, de-duplication and the labels: what the rounds work on."""
+def _extract(engine: Engine, settings: MineSettings, job: Job) -> list[dict[str, Any]]:
     inputs = crawl_inputs(settings, job.out / "index")
-    folder = job.out / "shards"
-    manifests = extract_shards(
+    return extract_shards(
+        engine,
         settings,
         inputs,
-        folder,
         lambda done: job.progress(done, len(inputs), "files", "extracting"),
     )
-    shards = [folder / f"{number:05d}.parquet" for number in range(len(inputs))]
-    pages = sum(manifest["kept"] for manifest in manifests)
-    kept = keep_pages(
-        settings, shards, job.out, lambda done: job.progress(done, pages, "pages", "duplicates")
-    )
-    if not kept.seeds.any():
+
+
+def _crawl(engine: Engine, settings: MineSettings, kept: dict[str, Any]) -> Crawl:
+    """What the rounds work on, with an index of the labels where there are any."""
+    pages, seeds = sum(kept["kept"]), sum(kept["seeds"])
+    if not seeds:
         raise BadInput(f"seeds: {settings.seeds}: none of its URLs is a page of the crawl")
-    if kept.seeds.all():
+    if seeds == pages:
         raise BadInput(f"seeds: {settings.seeds}: every page of the crawl is a seed")
-    truth = None
+    labels = ""
     if settings.labels:
-        crawled = [url for shard in shards for url in urls_in(shard)]
-        seeds = read_seeds(Path(settings.seeds))
-        truth = read_truth(Path(settings.labels), crawled, seeds, kept.urls, kept.stands_for)
-    return manifests, Crawl(shards, kept, truth)
+        stage = Stage("labels", "seekmath.mine.truth:index_labels", engine.run)
+        shard = Shard("all", (settings.labels, settings.seeds))
+        labels = engine.one(stage, shard)["made_from"]
+    return Crawl(len(kept["kept"]), pages, seeds, digest_of([kept["made_from"], labels]), labels)
 
 
-def _run_rounds(settings: MineSettings, job: Job, crawl: Crawl) -> list[Round]:
+def _run_rounds(engine: Engine, settings: MineSettings, job: Job, crawl: Crawl) -> list[Round]:
     done: list[Round] = []
     for number in range(1, settings.rounds + 1):
-        folder = job.out / "rounds" / f"{number:02d}"
-        if not (folder / "round.json").exists():
-            job.progress(number - 1, settings.rounds, "rounds", f"round {number}")
-            run_round(settings, job.seed, folder, crawl, done)
-        done.append(load_round(folder))
+        job.progress(number - 1, settings.rounds, "rounds", f"round {number}")
+        done.append(run_round(engine, settings, job.seed, crawl, done))
         report = done[-1].report
         job.log(number, **{key: report[key] for key in _LOGGED}, **report.get("truth", {}))
         job.say(_line(report))
@@ -100,7 +103,8 @@ def _line(report: dict[str, Any]) -> str:
         f"  round {report['round']}: {report['seeds']:,} seeds, {report['collected']:,} pages"
         f" collected ({report['tokens']:,} tokens), {report['new']:,} new,"
         f" {report['share_already_collected']:.1%} already collected,"
-        f" {len(report['candidates'])} candidate hosts, {len(report['prefixes'])} prefixes marked"
+        f" {report['candidate_count']:,} candidate hosts,"
+        f" {report['prefix_count']:,} prefixes marked"
     )
     if "truth" in report:
         truth = report["truth"]
@@ -115,7 +119,7 @@ def _funnel(
     manifests: list[dict[str, Any]],
     duplicates: dict[str, int],
     last: dict[str, Any],
-    corpus: dict[str, int],
+    corpus: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """What each step kept and dropped, by reason."""
     dropped: Counter[str] = Counter()
@@ -130,7 +134,9 @@ def _funnel(
         {"step": "collect", "kept": last["collected"], "dropped": {"not_collected": left}},
         {
             "step": "decontaminate",
-            "kept": corpus["documents"],
-            "dropped": {"benchmark_text": corpus["contaminated"]},
+            "kept": sum(part["documents"] for part in corpus),
+            "dropped": {
+                "benchmark_text": sum(part["contamination"]["pages_dropped"] for part in corpus)
+            },
         },
     ]

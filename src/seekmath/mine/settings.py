@@ -42,6 +42,12 @@ class MineSettings(Settings):
     page_cpu_s: float = Field(
         20.0, gt=0, description="processor seconds a page may take before it is quarantined"
     )
+    page_memory_mib: int = Field(
+        2048, ge=0, description="MiB a worker may allocate before its page is quarantined; 0: any"
+    )
+    executor: Literal["local", "ray"] = Field(
+        "local", description="this machine's cores, or tasks on the Ray cluster of RAY_ADDRESS"
+    )
     least_words: int = Field(20, ge=0, description="shorter pages are dropped")
 
     shingle: int = Field(5, ge=1, le=20, description="words (Chinese: characters) per shingle")

@@ -1,7 +1,12 @@
-"""How good a round was, against labels that only measuring reads."""
+"""How good a round was, against labels that only measuring reads.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+Labels are held as hashes of URLs, so measuring takes 9 bytes for each label and, while figures are
+made, 14 for each page with a label.
+"""
+
+# L labels
+
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,45 +14,105 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seekmath.core.files import BadInput, read_jsonl, read_parquet
-from seekmath.mine.urls import normalize_url
+from seekmath.core.places import reading, writing
+from seekmath.core.seeds import digest
+from seekmath.mine.engine import Beat, Shard, Stage
+from seekmath.mine.round_files import all_shards, at_round, kept_columns
+from seekmath.mine.tables import load_array, read_columns
+from seekmath.mine.urls import read_seed_keys, url_key
 
 _LABELS = {"math": True, "other": False, "unsure": None}
+_INDEX = "labels.npz"
 
 
-@dataclass(frozen=True)
-class Truth:
-    """Pages whose label counts: in the crawl, sure, and no seed. One place for each page.
+def index_labels(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
+    """Labels that count (sure, and not of a seed) as sorted hashes of their URLs; a step.
 
-    Attributes:
-        math: their labels.
-        page: number of the kept page that is it or stands for it; -1 where none does.
+    Its inputs are the labels, Parquet or JSON lines with ``url`` and either ``math`` (true, false)
+    or ``label`` (math, other, unsure), and the file of seeds.
+
+    Raises:
+        BadInput: a row has neither ``math`` nor a known ``label``.
     """
-
-    math: NDArray[np.bool_]
-    page: NDArray[np.int64]
-
-    def measure(
-        self, scores: NDArray[np.float64], collected: NDArray[np.bool_]
-    ) -> dict[str, float | int]:
-        """Precision and recall of what was collected, average precision of the scores.
-
-        A duplicate counts as its representative does; a page that was dropped before scoring
-        counts as not collected and has the lowest score.
-        """
-        here = self.page >= 0
-        taken = here & collected[self.page]
-        score = np.where(here, scores[self.page], -1.0)
-        right = int((taken & self.math).sum())
-        return {
-            "precision": right / max(int(taken.sum()), 1),
-            "recall": right / max(int(self.math.sum()), 1),
-            "average_precision": average_precision(self.math, score),
-            "math": int(self.math.sum()),
-            "other": int((~self.math).sum()),
-        }
+    labels, seeds = (Path(place) for place in shard.inputs)
+    seed_keys = read_seed_keys(seeds)
+    keys, math = [], []
+    for url, is_math in _labels(labels):
+        if is_math is not None:
+            normal = np.uint64(url_key(url))
+            at = int(np.searchsorted(seed_keys, normal))
+            if at == len(seed_keys) or seed_keys[at] != normal:
+                keys.append(_key(url))
+                math.append(is_math)
+    # The last label of a URL counts.
+    found, first = np.unique(np.array(keys[::-1], np.uint64), return_index=True)
+    with writing(stage.place(_INDEX)) as file:
+        np.savez(file, keys=found, math=np.array(math[::-1], bool)[first])
+    return {"labels": len(found)}
 
 
-def average_precision(right: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+def measured_pages(stage: Stage, shard: Shard, number: int, collected_N: NDArray[np.bool_]) -> None:
+    """Leave what the round made of the shard's labelled pages in ``measured/NNNNN.npy``.
+
+    A duplicate counts as its representative does; a page that was dropped before scoring counts
+    as not collected and has the lowest score.
+    """
+    kept = kept_columns(stage, shard, "url", "stands_for")
+    scores_N = load_array(at_round(stage, number, "scores", f"{shard.name}.npy"))
+    dropped = read_columns(stage.place("shards", f"{shard.name}.dropped.parquet"), ["url"])
+    with reading(stage.place(_INDEX)) as file, np.load(file, allow_pickle=False) as index:
+        label_keys = index["keys"]
+    rows = []
+    for at, (url, others) in enumerate(
+        zip(kept["url"].to_pylist(), kept["stands_for"].to_pylist(), strict=True)
+    ):
+        page = (scores_N[at], collected_N[at])
+        rows += [(_key(one), *page) for one in (url, *others)]
+    rows += [(_key(url), -1.0, False) for url in dropped["url"].to_pylist() if url]
+    keys, scores, taken = zip(*rows, strict=True) if rows else ((), (), ())
+    found = np.array(keys, np.uint64)
+    place = np.searchsorted(label_keys, found)
+    there = place < len(label_keys)
+    there[there] = label_keys[place[there]] == found[there]
+    with writing(at_round(stage, number, "measured", f"{shard.name}.npz")) as file:
+        np.savez(
+            file,
+            label=place[there].astype(np.int32),
+            score=np.array(scores, np.float32)[there],
+            collected=np.array(taken, bool)[there],
+        )
+
+
+def measure_all(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
+    """Precision and recall of what a round collected, average precision of its scores; a step."""
+    with reading(stage.place(_INDEX)) as file, np.load(file, allow_pickle=False) as index:
+        math_L = index["math"]
+    there_L, taken_L = np.zeros(len(math_L), bool), np.zeros(len(math_L), bool)
+    score_L = np.full(len(math_L), -1, np.float32)
+    for place in all_shards(stage, stage.parameters["round"], "measured", ".npz"):
+        with reading(place) as file, np.load(file, allow_pickle=False) as part:
+            label = part["label"]
+            there_L[label] = True
+            taken_L[label] |= part["collected"]
+            np.maximum.at(score_L, label, part["score"])
+    return measure(math_L[there_L], taken_L[there_L], score_L[there_L])
+
+
+def measure(
+    math: NDArray[np.bool_], taken: NDArray[np.bool_], scores: NDArray[np.float32]
+) -> dict[str, float | int]:
+    """Precision, recall and average precision; one entry in each array for each labelled page."""
+    right = int((taken & math).sum())
+    found = {
+        "precision": right / max(int(taken.sum()), 1),
+        "recall": right / max(int(math.sum()), 1),
+        "average_precision": average_precision(math, scores),
+    }
+    counts = {"math": int(math.sum()), "other": int((~math).sum())}
+    return {**{name: round(value, 6) for name, value in found.items()}, **counts}
+
+
+def average_precision(right: NDArray[np.bool_], scores: NDArray[np.float32]) -> float:
     """Area under precision over recall, equal scores one step; 0 without positives."""
     total = int(right.sum())
     if not total:
@@ -59,42 +124,15 @@ def average_precision(right: NDArray[np.bool_], scores: NDArray[np.float64]) -> 
     return float((precision * np.diff(hits_at_ends, prepend=0)).sum() / total)
 
 
-def read_truth(
-    path: Path,
-    crawled: Iterable[str],
-    seeds: set[str],
-    urls: Sequence[str],
-    stands_for: Sequence[Sequence[str]],
-) -> Truth:
-    """Join labels with the pages of a crawl.
-
-    Args:
-        path: Parquet or JSON lines with ``url`` and either ``math`` (true, false) or ``label``
-            (math, other, unsure).
-        crawled: every URL in the crawl; labels of other pages are left out.
-        seeds: normalised URLs of the seed pages, which are left out.
-        urls: the kept pages.
-        stands_for: for each kept page the URLs of its duplicates.
-
-    Raises:
-        BadInput: a row has neither ``math`` nor a known ``label``.
-    """
-    page_of = {url: at for at, others in enumerate(stands_for) for url in others}
-    page_of.update({url: at for at, url in enumerate(urls)})
-    there = set(crawled)
-    labels = {
-        url: math
-        for url, math in _labels(path)
-        if math is not None and url in there and normalize_url(url) not in seeds
-    }
-    math = np.array(list(labels.values()), bool)
-    return Truth(math, np.array([page_of.get(url, -1) for url in labels], np.int64))
+def _key(url: str) -> int:
+    return int(digest(url), 16)
 
 
-def _labels(path: Path) -> Iterable[tuple[str, bool | None]]:
+def _labels(path: Path) -> Iterator[tuple[str, bool | None]]:
     rows: Iterable[Mapping[str, Any]]
     if path.suffix == ".parquet":
-        rows = read_parquet(path, ["url", "math"]).to_pylist()
+        table = read_parquet(path, ["url", "math"])
+        rows = (row for batch in table.to_batches(10_000) for row in batch.to_pylist())
     else:
         rows = read_jsonl(path)
     for number, row in enumerate(rows, 1):

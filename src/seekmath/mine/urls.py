@@ -5,8 +5,15 @@ UTF-8 would all become the same.
 """
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from posixpath import normpath
 from urllib.parse import quote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seekmath.core.seeds import digest
 
 # Parameters that say where a visitor came from or who it is, never what the page is. ``source``,
 # ``from`` and the like are not among them: on some sites they choose the page.
@@ -111,3 +118,23 @@ def _query(query: str) -> str:
         if name and not _TRACKING.fullmatch(name) and not _SHORT_SESSION.fullmatch(pair):
             pairs.append(_escaped((pair if value else name).replace("+", "%20")))
     return "&".join(sorted(pairs))
+
+
+def url_key(url: str) -> int:
+    """64-bit hash of the normalised URL."""
+    return int(digest(normalize_url(url)), 16)
+
+
+def read_seed_keys(path: Path) -> NDArray[np.uint64]:
+    """The pages of a text file with one URL per line as sorted ``url_key``s, 8 bytes for each.
+
+    ``#`` starts a comment line.
+    """
+    return np.unique(np.fromiter(map(url_key, _lines(path)), np.uint64))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.strip() and not line.startswith("#"):
+                yield line.strip()
