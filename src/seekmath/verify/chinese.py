@@ -39,14 +39,16 @@ def _value(text: str) -> str:
 def _whole(text: str) -> int:
     if not any(c in _PLACES or c in _MYRIADS for c in text):
         return int("".join(str(_DIGITS[c]) for c in text))
-    total, section, digit = 0, 0, 0
+    high, middle, section, digit = 0, 0, 0, 0
     for character in text:
         if character in _DIGITS:
             digit = _DIGITS[character]
-        elif character in _PLACES:
+            continue
+        if character in _PLACES:
             section += (digit or 1) * _PLACES[character]
-            digit = 0
+        elif character == "万":
+            middle, section = (middle + section + digit) * 10**4, 0
         else:
-            total = (total + section + digit) * _MYRIADS[character]
-            section, digit = 0, 0
-    return total + section + digit
+            high, middle, section = (high + middle + section + digit) * 10**8, 0, 0
+        digit = 0
+    return high + middle + section + digit

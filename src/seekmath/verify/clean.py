@@ -48,6 +48,9 @@ _DOLLAR = Unit((("dollar", 1),), Fraction(1), "dollars")
 # A dollar sign before a number is money where it is escaped, or opens no formula.
 _DOLLARS = re.compile(r"\\\$\s?\d|^[^$]*\$\s?\d[^$]*$")
 _DELIMITERS = re.compile(r'\\?["$]|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*\.?')
+_DIGITS_IN_BASE = re.compile(
+    rf"^(?:{_TEXT}\s?\{{([0-9A-Z]{{1,40}})\}}|([0-9A-Z]{{1,40}}))\s?_\s?\{{?(\d{{1,2}})\}}?$"
+)
 _MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
 _BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
 _MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")
@@ -79,8 +82,16 @@ def clean(text: str) -> Clean:
     builder = _BUILDER.fullmatch(text)
     if builder and "\\}" in text:
         text = builder.group(2).rstrip("\\")
-    text = _unwrapped(chinese_numbers(text))
+    text = _DIGITS_IN_BASE.sub(_in_base, _unwrapped(chinese_numbers(text)))
     return Clean(text, percent, unit or (_DOLLAR if money else None))
+
+
+def _in_base(match: re.Match[str]) -> str:
+    """A5 in base 11, whose digits the parser would take for a name."""
+    digits, base = match[1] or match[2], int(match[3])
+    if digits.isdigit() or not 2 <= base <= 36 or any(int(d, 36) >= base for d in digits):
+        return match.group()
+    return str(int(digits, base))
 
 
 def _without_units(text: str) -> tuple[str, Unit | None]:
@@ -156,7 +167,7 @@ def _thousands(text: str) -> str:
     # Only a well-formed group of threes is a thousands separator; (1,234) of a tuple is none.
     text = re.sub(r"(?<=\d)(?:,\\!\s?|\s?\{\s?,\s?\}\s?|\\!,)(?=\d{3}(?!\d))", "", text)
     text = re.sub(r"(?<=\d)(?:\\,|,\\,|\\!)\s?(?=\d{3}(?!\d))", ",", text)
-    whole = re.compile(r"(?<![\d.,(\[{])[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?!\s*[,)\]])")
+    whole = re.compile(r"(?<![\d.,(\[{])(?<![(\[{] )[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?!\s*[,)\]])")
     text = whole.sub(lambda m: m.group().replace(",", ""), text)
     spaced = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d,])")
     text = spaced.sub(lambda m: m.group().replace(" ", ""), text)

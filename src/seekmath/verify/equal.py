@@ -63,7 +63,10 @@ def equal(gold: str, answer: str, rules: Rules = DEFAULT) -> Verdict:
     if times[0] and times[1]:
         alike = _clock(times[0]) == _clock(times[1])
         return Verdict(alike, f"times of day {'equal' if alike else 'differ'}")
-    return _by_value(gold, left, right, rules)
+    verdict = _by_value(gold, left, right, rules)
+    if times[0] and verdict.right is None:  # 12:00 is no ratio
+        return Verdict(False, "the gold answer is a time of day, and the answer is none")
+    return verdict
 
 
 def _clock(time: re.Match[str]) -> tuple[int, str, str]:

@@ -10,8 +10,8 @@ from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.verify.choices import letters_of
 from seekmath.verify.compare import Rules
 from seekmath.verify.equal import DEFAULT, equal
-from seekmath.verify.hedges import hedged
 from seekmath.verify.extract import all_boxed, extract_answer
+from seekmath.verify.hedges import hedged
 from seekmath.verify.prose import candidates, is_formula
 
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")  # GSM8K's annotations

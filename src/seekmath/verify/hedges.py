@@ -5,6 +5,7 @@ part. What has to be found is several final answers, and one answer that says tw
 """
 
 import re
+from itertools import pairwise
 
 from seekmath.verify.clean import clean
 from seekmath.verify.compare import Comparison
@@ -53,7 +54,7 @@ def _contradiction(node: Node, work: Work) -> bool:
     if node.op != "rel":
         return any(_contradiction(part, work) for part in node.operands)
     constants = [part for part in node.operands if not variables(part)]
-    pairs = list(zip(constants, constants[1:], strict=False))
+    pairs = list(pairwise(constants))
     if "~" in node.text.split():
         return not all(roughly(*pair, work) for pair in pairs)
     comparison = Comparison(DEFAULT, work)

@@ -41,7 +41,7 @@ def first_prose(text: str) -> int | None:
         if word is None or word.lower() in _KNOWN:
             continue
         short = len(word) <= 3 and word.isascii() and not re.search("[aeiou]", word.lower())
-        if not short and not (len(word) == 2 and word.isupper()):
+        if not short and not (len(word) <= 3 and word.isupper()):
             return match.start()
     return None
 
