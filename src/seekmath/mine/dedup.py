@@ -15,7 +15,7 @@ its signature.
 # N pages of a shard (in all, where it says so), P permutations, B bands, n rows of a partition
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -254,20 +254,3 @@ def _rows(keys_N: NDArray[np.unsignedinteger], pages_N: NDArray[np.uint64]) -> N
     mixed ^= mixed >> np.uint64(32)
     mixed *= np.uint64(0xD6E8FEB86659FD93)
     return np.stack([mixed | np.uint64(1), pages_N], axis=1)
-
-
-def keep_one(keys: Iterable[str]) -> list[int]:
-    """For each position the first position with an equal key; an empty key equals nothing."""
-    first: dict[str, int] = {}
-    return [first.setdefault(key, at) if key else at for at, key in enumerate(keys)]
-
-
-def keep_dissimilar(
-    signatures_NP: NDArray[np.uint32],
-    bands: int,
-    jaccard: float,
-    progress: Callable[[int], None] = lambda done: None,
-) -> list[int]:
-    """``dedup_kernels.keep_unlike`` for pages in memory, most wanted first."""
-    free_N = np.zeros(len(signatures_NP), np.bool_)
-    return keep_unlike(signatures_NP, free_N, bands, jaccard).tolist()

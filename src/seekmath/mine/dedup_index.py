@@ -53,6 +53,8 @@ class DedupIndex:
     """
 
     def __init__(self, folder: Path, comparison: Comparison) -> None:
+        if ":/" in str(folder):
+            raise BadInput(f"dedup_index: {folder}: must be a folder of this machine")
         self.folder = folder
         self.comparison = comparison
         for part in self._parts():

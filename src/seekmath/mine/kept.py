@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from seekmath.core.files import scratch_beside
 from seekmath.core.places import is_url, reading
-from seekmath.mine.dedup import Keys, Plan, Stands, one_of_each
+from seekmath.mine.dedup import Keys, Pages, Plan, Stands, one_of_each
+from seekmath.mine.dedup_index import Comparison, DedupIndex, identity
 from seekmath.mine.engine import Beat, Shard, Stage, digest_of
 from seekmath.mine.executors import Engine
 from seekmath.mine.settings import MineSettings
@@ -56,6 +57,9 @@ def keep_pages(
         "bands": settings.bands,
         "rows": settings.rows,
         "jaccard": settings.jaccard,
+        "shingle": settings.shingle,
+        "memory_mib": settings.dedup_memory_mib,
+        "index": str(Path(settings.dedup_index).absolute()) if settings.dedup_index else "",
         "shards": len(extracted),
     }
     stage = Stage("deduplicate", "seekmath.mine.kept:keep_one_of_each", engine.run, plan)
@@ -69,12 +73,37 @@ def keep_one_of_each(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     names = [f"{number:05d}.parquet" for number in range(plan["shards"])]
     seeds = read_seed_keys(Path(shard.inputs[0]))
     shards = [_Extracted(stage.place("shards", name), seeds) for name in names]
+    earlier = _Earlier(plan, shards)
+    how = Plan(plan["bands"], plan["rows"], plan["jaccard"], plan["memory_mib"] << 20)
     with _scratch_folder(stage) as scratch:
-        how = Plan(plan["bands"], plan["rows"], plan["jaccard"])
-        stands = one_of_each(shards, how, scratch / "shuffle")
+        stands = one_of_each(shards, how, scratch / "shuffle", earlier.pages())
         counts = _write_kept(stage, names, shards, stands, scratch)
+    earlier.add(stands)
     kept, of_seeds = zip(*counts, strict=True)
     return {"dropped": stands.dropped, "kept": kept, "seeds": of_seeds}
+
+
+class _Earlier:
+    """The pages that earlier runs have kept, where the settings name an index of them."""
+
+    def __init__(self, plan: Mapping[str, Any], shards: Sequence["_Extracted"]) -> None:
+        self._shards = shards
+        self._index: DedupIndex | None = None
+        if plan["index"]:
+            compared = Comparison(plan["shingle"], plan["bands"], plan["rows"])
+            self._index = DedupIndex(Path(plan["index"]), compared)
+            self._run = identity(shard.texts() for shard in shards)
+
+    def pages(self) -> list[Pages]:
+        """The pages that this run is compared with."""
+        return self._index.pages(self._index.start(self._run)) if self._index else []
+
+    def add(self, stands: Stands) -> None:
+        """Add what this run has kept."""
+        if self._index:
+            masks = [stands.kept(number) for number in range(len(self._shards))]
+            kept = (shard.some(mask) for shard, mask in zip(self._shards, masks, strict=True))
+            self._index.add(self._run, kept, sum(int(mask.sum()) for mask in masks))
 
 
 class _Extracted:
@@ -104,8 +133,17 @@ class _Extracted:
         order = table["page_key"].to_numpy() >> np.uint64(11)
         order |= length << np.uint64(53)
         order |= (~self.seeds(urls)).astype(np.uint64) << np.uint64(63)
-        text = np.fromiter((int(one, 16) for one in table["digest"].to_pylist()), np.uint64)
-        return Keys(order, urls, text)
+        return Keys(order, urls, _as_numbers(table["digest"]))
+
+    def texts(self) -> NDArray[np.uint64]:
+        """Hashes of the texts; shape (N,)."""
+        return _as_numbers(read_columns(self.place, ["digest"]).column(0))
+
+    def some(self, mask_N: NDArray[np.bool_]) -> tuple[Keys, NDArray[np.uint32]]:
+        """Keys and signatures of the pages that ``mask_N`` marks."""
+        keys = self.keys()
+        chosen = Keys(keys.order[mask_N], keys.url[mask_N], keys.text[mask_N])
+        return chosen, self.signatures()[mask_N]
 
     def signatures(self) -> NDArray[np.uint32]:
         """Their MinHash signatures; shape (N, P)."""
@@ -119,6 +157,12 @@ class _Extracted:
         there = at < len(self._seeds)
         there[there] = self._seeds[at[there]] == urls[there]
         return there
+
+
+def _as_numbers(digests: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """64-bit numbers from their sixteen hexadecimal digits."""
+    raw = bytes.fromhex("".join(digests.to_pylist()))
+    return np.frombuffer(raw, ">u8").astype(np.uint64)
 
 
 def _write_kept(

@@ -56,6 +56,14 @@ class MineSettings(Settings):
     jaccard: float = Field(
         0.8, ge=0, le=1, description="estimated similarity from which two pages are duplicates"
     )
+    dedup_index: str = Field(
+        "",
+        description="folder of what earlier runs have kept: pages like one of these are dropped,"
+        " and what this run keeps is added",
+    )
+    dedup_memory_mib: int = Field(
+        256, ge=16, description="MiB that a partition of de-duplication may take"
+    )
 
     dim: int = Field(256, ge=1, description="fastText vector size (paper: 256)")
     learning_rate: float = Field(0.1, gt=0, description="fastText learning rate (paper: 0.1)")
