@@ -286,9 +286,27 @@ def compare(a: str, b: str, as_json: bool) -> None:
 @click.option("--value", default="", help="Expression that is a program's answer, such as ans.")
 @click.option("--recorded", default="", help="Field with the result of an earlier run.")
 @click.option("--gold", default="", help="Field with the right answer, to grade against.")
-@click.option("--cpu-s", default=10.0, show_default=True, help="Processor time of a program.")
-@click.option("--memory-mib", default=1024, show_default=True, help="Memory of a program.")
-@click.option("--workers", default=1, show_default=True, help="Programs under way at once.")
+@click.option(
+    "--cpu-s",
+    type=click.FloatRange(0.1),
+    default=10.0,
+    show_default=True,
+    help="Processor time of a program, seconds.",
+)
+@click.option(
+    "--memory-mib",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="Memory of a program.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Programs under way at once.",
+)
 @click.option(
     "--sandbox",
     "backend",

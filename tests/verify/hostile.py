@@ -6,10 +6,11 @@ them, a stand-in for a trainer with secrets, as whatever user the tests start it
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+
+import psutil
 
 from seekmath.verify.execution import Limits, Program
 from seekmath.verify.sandbox import Sandbox
@@ -285,18 +286,13 @@ def main() -> None:
         ]
         ends = [asdict(end) for end in sandbox.run_all(programs)]
         layers = sandbox.describe()
-    left = subprocess.run(
-        ["ps", "--no-headers", "-o", "pid,args", "--ppid", str(os.getpid())],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.splitlines()
+    left = [str(one) for one in psutil.Process().children(recursive=True)]
     print(
         json.dumps(
             {
                 "uid": os.getuid(),
                 "layers": layers,
-                "left": [line for line in left if " ps " not in f"{line} "],
+                "left": left,
                 "ends": dict(zip(PROGRAMS, ends, strict=True)),
             }
         )

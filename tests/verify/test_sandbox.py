@@ -25,6 +25,9 @@ from tests.verify.hostile import LIMITS, PROGRAMS, SECRET
 
 NOBODY = 65534
 HAS_LAYERS = landlock.version() > 0 and seccomp.supported()
+# Like a container: no capability, and no namespaces to be had.
+_CONTAINER = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--disable-userns", "--cap-drop"]
+_CONTAINER = [*_CONTAINER, "ALL", "--"]
 # A new mount namespace in which everybody can reach an interpreter that lies in a private home.
 _OPENED = """
 set -e
@@ -45,6 +48,8 @@ def _bubblewrap_works() -> bool:
 def _as_user(user: str) -> list[str]:
     """What to put before a command so that ``user`` runs it; skips where that cannot be had."""
     root = os.getuid() == 0
+    if user == "contained":
+        return _CONTAINER
     if user == "root":
         if not root:
             pytest.skip("needs root")
@@ -76,18 +81,24 @@ def _as_user(user: str) -> list[str]:
     pytest.skip("an ordinary user cannot reach this Python")
 
 
-@pytest.fixture(scope="module", params=["root", "ordinary"])
-def user(request: pytest.FixtureRequest) -> str:
-    return request.param
+SETTINGS = [
+    ("native", "root"),
+    ("native", "ordinary"),
+    ("native", "contained"),
+    ("bubblewrap", "root"),
+    ("bubblewrap", "ordinary"),
+]
 
 
-@pytest.fixture(scope="module", params=["native", "bubblewrap"])
-def backend(request: pytest.FixtureRequest) -> str:
-    if request.param == "native" and not HAS_LAYERS:
+@pytest.fixture(scope="module", params=SETTINGS, ids="-".join)
+def setting(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A back end, and who runs it: root, an ordinary user, root in a container without rights."""
+    backend, user = request.param
+    if backend == "native" and not HAS_LAYERS:
         pytest.skip("this kernel has no landlock or no seccomp")
-    if request.param == "bubblewrap" and not _bubblewrap_works():
+    if (backend == "bubblewrap" or user == "contained") and not _bubblewrap_works():
         pytest.skip("bubblewrap is absent or may not make namespaces here")
-    return request.param
+    return backend, user
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +144,9 @@ def _attacked(folder: Path) -> Iterator[dict[str, object]]:
 
 
 @pytest.fixture(scope="module")
-def attack(backend: str, user: str, targets: dict[str, object]) -> dict:
+def attack(setting: tuple[str, str], targets: dict[str, object]) -> dict:
     """Every hostile program, run by a process of this user under this back end."""
+    backend, user = setting
     way = _as_user(user)
     folder = Path(str(targets["folder"]))
     named = {k: str(v) for k, v in targets.items() if k not in ("servers", "process")}
@@ -171,9 +183,11 @@ def test_each_attack_gets_its_verdict(attack: dict, name: str) -> None:
     assert SECRET not in json.dumps(end)
 
 
-def test_the_host_is_unharmed(attack: dict, user: str, targets: dict) -> None:
+def test_the_host_is_unharmed(attack: dict, setting: tuple[str, str], targets: dict) -> None:
+    user = setting[1]
     folder = Path(targets["folder"])
-    assert attack["uid"] == 0 if user == "root" else attack["uid"] != 0
+    assert (attack["uid"] == 0) == (user == "root" or (user == "contained" and os.getuid() == 0))
+    assert ("namespaces" in attack["layers"]) == (user != "contained")
     assert sorted(one.name for one in folder.iterdir()) == [
         "link",
         "secret.txt",
@@ -194,9 +208,25 @@ def test_honest_programs_before_and_after_attacks_give_their_result(attack: dict
     assert attack["ends"]["half a character"]["stdout"] == "?\n"
 
 
-def test_the_layers_are_said(attack: dict, backend: str) -> None:
-    assert attack["layers"].startswith(f"{backend}: ")
+def test_the_layers_are_said(attack: dict, setting: tuple[str, str]) -> None:
+    assert attack["layers"].startswith(f"{setting[0]}: ")
     assert "seccomp" in attack["layers"]
+
+
+def test_a_container_without_namespaces_is_refused_to_bubblewrap() -> None:
+    if not _bubblewrap_works():
+        pytest.skip("bubblewrap is absent or may not make namespaces here")
+    code = "from seekmath.verify.sandbox import Sandbox; Sandbox(backend='bubblewrap')"
+    done = subprocess.run(
+        [*_CONTAINER, sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "NoIsolation" in done.stderr
+    assert "--unsafe" in done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +286,22 @@ def test_a_killed_worker_is_replaced(sandbox: Sandbox) -> None:
             worker.kill()
     ends = sandbox.run_all([Program("answer = 1", value="answer")] * 4)
     assert [end.value for end in ends] == ["1"] * 4
+
+
+def test_an_interrupted_program_does_not_answer_for_the_next(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(channel: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        for _ in range(2):
+            sandbox.run(Program(""))
+        patched.setattr(sandbox_module, "receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sandbox.run(Program("answer = 'first'", value="answer"))
+    ends = sandbox.run_all([Program("answer = 'second'", value="answer")] * 4)
+    assert [end.value for end in ends] == ["second"] * 4
 
 
 def test_workers_and_programs_end_with_the_trainer(tmp_path: Path) -> None:

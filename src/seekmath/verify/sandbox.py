@@ -5,7 +5,6 @@ Two back ends: ``native``, a warm worker that forks for each program (``sandbox_
 program whose protections cannot be put on is not run.
 """
 
-import contextlib
 import queue
 import socket
 import subprocess
@@ -54,7 +53,9 @@ class NoIsolation(BadInput):
 class Runner(Protocol):
     """Runs one program at a time."""
 
-    layers: dict[str, str]
+    @property
+    def layers(self) -> dict[str, str]:
+        """What protects the machine, by layer."""
 
     def run(self, program: Program) -> Execution:
         """The end of one program."""
@@ -165,19 +166,38 @@ def _check_holds(runner: Runner) -> None:
 class WarmRunner:
     """A warm worker process; a new one takes its place if it dies."""
 
+    _layers: dict[str, str] | None
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._start()
+
+    @property
+    def layers(self) -> dict[str, str]:
+        """The worker's protections; waits until it is warm."""
+        if self._layers is None:
+            try:
+                self._layers = receive(self._channel)["layers"]
+            except (EOFError, OSError):
+                self.close()
+                raise RuntimeError("the sandbox's worker did not start") from None
+        return self._layers
 
     def run(self, program: Program) -> Execution:
         """Run one program; if the worker dies under it, once more in a new worker."""
         request = {**asdict(program), "limits": asdict(self._limits)}
         for _ in range(2):
-            with contextlib.suppress(EOFError, OSError):
+            try:
+                assert self.layers is not None  # its greeting comes before any answer
                 send(self._channel, request)
                 return Execution(**receive(self._channel))
-            self.close()
-            self._start()
+            except (EOFError, OSError):
+                self.close()
+                self._start()
+            except BaseException:
+                # Interrupted: the answer to this program must not be taken for the next one's.
+                self.close()
+                raise
         return Execution("unrun", error="the sandbox's worker died twice under this program")
 
     def close(self) -> None:
@@ -201,8 +221,4 @@ class WarmRunner:
             )
         ours.settimeout(self._limits.wall_s + _GRACE_S)
         self._channel = ours
-        try:
-            self.layers: dict[str, str] = receive(ours)["layers"]
-        except (EOFError, OSError):
-            self.close()
-            raise RuntimeError("the sandbox's worker did not start") from None
+        self._layers = None
