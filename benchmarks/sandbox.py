@@ -112,6 +112,7 @@ def main() -> None:
             "layers": {"native": warm.layers, "bubblewrap": boxed.layers},
             "runs": given.runs,
             "load_1_minute": round(os.getloadavg()[0], 1),
+            "real_time": os.sched_getscheduler(0) == os.SCHED_FIFO,
             "date": datetime.now(UTC).date().isoformat(),
             "machine": machine(),
             "versions": versions(),
