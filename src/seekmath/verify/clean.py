@@ -36,7 +36,7 @@ _TEXT_UNIT = re.compile(
 _CURLY_UNIT = re.compile(r"(?<=\d)\s*\{\\rm\s[^{}]*\}")
 _NUMERALS = "零〇一二两三四五六七八九十百千万亿"
 _CHINESE_PHRASE = re.compile(
-    rf"(?<=[\d}})\]{_NUMERALS}])\s*(?P<phrase>(?!分之|点|又)[\u4e00-\u9fff/]{{1,20}})$"
+    rf"(?<=[\d}})\]{_NUMERALS}])\s*(?P<phrase>(?![{_NUMERALS}]|分之|点|又)[\u4e00-\u9fff/]{{1,20}})$"
 )
 _COMPOUND = re.compile(r"(\d+)\s*([A-Za-z]+)\.?,?\s+(?:and\s+)?(\d+)\s*([A-Za-z]+)\.?")
 _ONE_LETTER_UNIT = re.compile(r"(?<=[\d})])\s*([mgshlLVAJNWKCF])(\^?\{?[23]\}?)?$")
@@ -51,6 +51,7 @@ _DELIMITERS = re.compile(r'\\?["$]|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*
 _DIGITS_IN_BASE = re.compile(
     rf"^(?:{_TEXT}\s?\{{([0-9A-Z]{{1,40}})\}}|([0-9A-Z]{{1,40}}))\s?_\s?\{{?(\d{{1,2}})\}}?$"
 )
+_IN_DEGREES = re.compile(r"(?<=\d)\s?(?:°|\^\s?\{?\s?\\circ\s?\}?)$")
 _MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
 _BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
 _MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")
@@ -83,7 +84,11 @@ def clean(text: str) -> Clean:
     if builder and "\\}" in text:
         text = builder.group(2).rstrip("\\")
     text = _DIGITS_IN_BASE.sub(_in_base, _unwrapped(chinese_numbers(text)))
-    return Clean(text, percent, unit or (_DOLLAR if money else None))
+    if unit is None and money:
+        unit = _DOLLAR
+    elif unit is None and _IN_DEGREES.search(text):
+        unit = unit_of("degrees")[1]
+    return Clean(text, percent, unit)
 
 
 def _in_base(match: re.Match[str]) -> str:
@@ -171,7 +176,8 @@ def _thousands(text: str) -> str:
     text = whole.sub(lambda m: m.group().replace(",", ""), text)
     spaced = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d,])")
     text = spaced.sub(lambda m: m.group().replace(" ", ""), text)
-    return re.sub(r"(?<!\\)\\[,;:!> ]|~|(?<!\\)\\[()\[\]]", " ", text)
+    text = re.sub(r"(?<!\\)\\[,;:!> ]|~|(?<!\\)\\[()\[\]]", " ", text)
+    return re.sub(" {2,}", " ", text)
 
 
 def _unwrapped(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.verify.choices import letters_of
+from seekmath.verify.clean import clean
 from seekmath.verify.compare import Rules
 from seekmath.verify.equal import DEFAULT, equal
 from seekmath.verify.extract import all_boxed, extract_answer
@@ -72,7 +73,8 @@ def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
         return gold.rpartition("\\boxed{")[2] if unclosed else extract_answer(gold, choices).answer
     # "12 apples" is 12; a sentence is a worked solution; other words are the answer itself.
     worked = "\n" in gold or len(gold) > 120 or len(candidates(gold)) == 1
-    if worked and not is_formula(gold):
+    measured = len(gold) <= 120 and clean(gold).unit is not None  # 5米
+    if worked and not measured and not is_formula(gold):
         return extract_answer(gold).answer
     return " ".join(line.strip() for line in gold.splitlines()) or None
 

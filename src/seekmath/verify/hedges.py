@@ -35,9 +35,8 @@ def hedged(prediction: str, answer: str) -> str:
 def _other_answers(prediction: str, answer: str) -> list[str]:
     """Boxed and #### answers besides the last; boxes joined to the last are part of it."""
     run = box_run(prediction)
-    joined = set(run[1]) if run else set()
-    found = [one for one in final_marks(prediction) if one not in joined or one == answer]
-    return [one for one in dict.fromkeys(found) if one != answer]
+    joined = set(run[1]) if run and ", ".join(run[1]) == answer else {answer}
+    return [one for one in dict.fromkeys(final_marks(prediction)) if one not in joined]
 
 
 def _contradicts_itself(answer: str) -> bool:

@@ -174,6 +174,7 @@ class _Evaluation:
         n, k = _whole(top), _whole(bottom)
         if n is not None and k is not None:
             self.charge(n)
+            self.work.spend(n)
             return Fraction(math.comb(n, k))
         parts = self.gamma(bottom, 1), self.gamma(self.inexact(top) - self.inexact(bottom), 1)
         return self.gamma(top, 1) / (parts[0] * parts[1])
