@@ -73,7 +73,9 @@ def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
         return gold.rpartition("\\boxed{")[2] if unclosed else extract_answer(gold, choices).answer
     # "12 apples" is 12; a sentence is a worked solution; other words are the answer itself.
     worked = "\n" in gold or len(gold) > 120 or len(candidates(gold)) == 1
-    measured = len(gold) <= 120 and clean(gold).unit is not None  # 5米
+    # 5米 keeps its unit; a line that begins with words does not end in one.
+    measured = bool(re.match(r"[-\d\\]", gold)) and "\n" not in gold and len(gold) <= 60
+    measured = measured and clean(gold).unit is not None
     if worked and not measured and not is_formula(gold):
         return extract_answer(gold).answer
     return " ".join(line.strip() for line in gold.splitlines()) or None
