@@ -270,7 +270,10 @@ def test_results_come_in_order_and_timeouts_are_counted(sandbox: Sandbox) -> Non
 
 
 def test_chance_and_the_order_of_sets_are_the_same_every_time(sandbox: Sandbox) -> None:
-    code = "import random\nanswer = random.random(), {'a', 'bc', 'd', 'efg'}, hash('x')"
+    code = (
+        "import random, numpy\n"
+        "answer = random.random(), numpy.random.rand(), {'a', 'bc', 'd', 'efg'}, hash('x')"
+    )
     ends = sandbox.run_all([Program(code, value="answer")] * 4)
     assert len({end.value for end in ends}) == 1
 

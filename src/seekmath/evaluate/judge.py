@@ -7,7 +7,7 @@ from seekmath.evaluate.answer import Reply, Run
 from seekmath.evaluate.benchmarks import Problem
 from seekmath.verify.execution import Execution
 from seekmath.verify.grade import grade
-from seekmath.verify.python_tool import gsm8k_program, last_output, math_program
+from seekmath.verify.python_tool import answer_of, gsm8k_program, last_output, math_program
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _by_program(problem: Problem, reply: Reply, run: Run) -> Judged:
     if execution.status != "ok":
         reason = f"program: {execution.status}: {execution.error}"
         return Judged(False, None, reason, executions=(execution,))
-    found = execution.value if program.value else _last_line(execution.stdout)
+    found = answer_of(execution) if program.value else _last_line(execution.stdout)
     if not found:
         return Judged(False, None, "the program gave no value", executions=(execution,))
     judged = grade(problem.answer, found, choices=problem.choices or None)

@@ -51,7 +51,7 @@ def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:
     seen = {name: _seen(settings, benchmark) for name, benchmark in benchmarks.items()}
     results: dict[str, Estimate] = {}
     details: dict[str, Any] = {}
-    with _programs(settings, benchmarks) as run:
+    with _programs(settings, benchmarks, job) as run:
         asked = _Asked(settings, job, run)
         for done, ((model, name), path) in enumerate(paths.items()):
 
@@ -232,7 +232,9 @@ def _in_shots(benchmark: Benchmark, shots: Shots) -> set[str]:
 
 
 @contextmanager
-def _programs(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -> Iterator[Run | None]:
+def _programs(
+    settings: EvaluateSettings, benchmarks: dict[str, Benchmark], job: Job
+) -> Iterator[Run | None]:
     """What runs programs, where a benchmark or the mode needs it; a sandbox that fails closed."""
     modes = {mode_of(benchmark, settings.mode) for benchmark in benchmarks.values()}
     with ExitStack() as stack:
@@ -242,4 +244,6 @@ def _programs(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -> I
         from seekmath.verify.sandbox import Sandbox
 
         workers = min(settings.concurrency, os.cpu_count() or 1)
-        yield stack.enter_context(Sandbox(workers=workers, unsafe=settings.unsafe)).run_all
+        sandbox = stack.enter_context(Sandbox(workers=workers, unsafe=settings.unsafe))
+        job.say(f"sandbox {sandbox.describe()}")
+        yield sandbox.run_all
