@@ -23,7 +23,7 @@ from seekmath.mine.round_files import at_round, collected_in, kept_columns, page
 from seekmath.mine.round_steps import load_score, score_rows
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.tables import load_array, read_columns, read_rows, write_table
-from seekmath.mine.words import count_words
+from seekmath.mine.word_kernels import count_words
 
 SCORE = pa.schema([("url", pa.string()), ("score", pa.float32())])
 CORPUS, SCORES = "corpus", "scores"

@@ -23,7 +23,7 @@ from seekmath.mine.html import HostilePage
 from seekmath.mine.minhash import signatures
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.urls import url_key
-from seekmath.mine.words import count_words, scored_words
+from seekmath.mine.word_kernels import count_and_score
 
 #: A page in a shard: ``words`` are joined by spaces, ``signature`` is little-endian uint32,
 #: ``url_key`` is the hash of the normalised URL, ``page_key`` one of all that the page is.
@@ -106,10 +106,9 @@ def page_row(page: RawPage, plan: Mapping[str, Any]) -> dict[str, Any]:
     """A row of ``SHARD`` without its signature, or a row of ``DROPPED`` with the reason."""
     try:
         found = extract_page(page)
-        tokens = count_words(found["text"])
+        tokens, words = count_and_score(found["text"], plan["scored_words"])
         if tokens < plan["least_words"]:
             return dropped_row(page, "short")
-        words = " ".join(scored_words(found["text"], plan["scored_words"]))
         return {
             **found,
             "tokens": tokens,

@@ -214,7 +214,7 @@ def train(
     On few pages its steps can diverge; then it trains again at half the learning rate.
 
     Args:
-        positives: words of the seed pages (``words.scored_words``).
+        positives: words of the seed pages (``word_kernels.count_and_score``).
         negatives: words of the random pages.
         plan: the hyperparameters.
 
