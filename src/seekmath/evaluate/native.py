@@ -27,6 +27,7 @@ class Native:
     ) -> None:
         self._folder, self._settings, self._seed, self._run = folder, settings, seed, run
         self._loaded: tuple[Decoder, Tokenizer] | None = None
+        self._encoded: dict[str, list[int]] = {}
 
     def ks(self, problem_id: str, sampled: bool) -> list[int]:
         """See ``Answerer``."""
@@ -34,6 +35,7 @@ class Native:
 
     def answer(self, asks: list[Ask], keep: Keep) -> None:
         """See ``Answerer``. A problem's samples are drawn together and share its prompt."""
+        self._encoded.clear()
         ordered = sorted(asks, key=lambda ask: ask.k != GREEDY)  # stable: greedy ones first
         for greedy, part in groupby(ordered, key=lambda ask: ask.k == GREEDY):
             fitting = []
@@ -145,11 +147,12 @@ class Native:
         return self._model()[1].decode(completion.token_ids)
 
     def _ids(self, prompt: Prompt) -> list[int]:
-        tokenizer = self._model()[1]
-        if prompt.special:
-            return tokenizer.encode_template(prompt.text)
-        start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-        return start + tokenizer.encode(prompt.text)
+        if prompt.text not in self._encoded:
+            tokenizer = self._model()[1]
+            start = [] if tokenizer.bos_id is None or prompt.special else [tokenizer.bos_id]
+            encode = tokenizer.encode_template if prompt.special else tokenizer.encode
+            self._encoded[prompt.text] = start + encode(prompt.text)
+        return self._encoded[prompt.text]
 
     def _model(self) -> tuple[Decoder, Tokenizer]:
         if self._loaded is None:

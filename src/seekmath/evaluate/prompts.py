@@ -4,9 +4,10 @@ Chat models are asked zero-shot, in the paper's words or in the model's own temp
 gets worked examples first, drawn once per benchmark from a train split or read from a file.
 """
 
+import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.seeds import python_random
@@ -147,52 +148,60 @@ def draw_shots(settings: EvaluateSettings, benchmark: Benchmark, seed: int) -> S
         raise BadInput(f"shots: needed for '{benchmark.name}', which is no published benchmark")
     if spec and settings.shots:
         wanted = dict.fromkeys(spec.shots, settings.shots)
-    worked = list(_worked(path, benchmark, mode_of(benchmark, settings.mode)))
+    mode = mode_of(benchmark, settings.mode)
+    rows = [(where, row) for where, row in _rows(path) if row.get("kind", mode) == mode]
     return {
-        group: _draw(worked, benchmark, group, count, path, seed) for group, count in wanted.items()
+        group: _draw(rows, benchmark, group, count, path, seed) for group, count in wanted.items()
     }
 
 
+Placed = tuple[str, Row]  # file:line, and what stands there
+
+
+def _rows(path: str) -> tuple[Placed, ...]:
+    """The lines of a file, which is read once for all benchmarks."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        raise BadInput(f"shots_from: {path}: no such file") from None
+    return _rows_as_of(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _rows_as_of(path: str, time_ns: int, size: int) -> tuple[Placed, ...]:
+    return tuple((f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1))
+
+
 def _draw(
-    worked: list[tuple[Problem, Shot]],
-    benchmark: Benchmark,
-    group: str,
-    count: int,
-    path: str,
-    seed: int,
+    rows: list[Placed], benchmark: Benchmark, group: str, count: int, path: str, seed: int
 ) -> list[Shot]:
     spec = PUBLISHED.get(benchmark.published)
-    if spec:
-        worked = [pair for pair in worked if spec.group(pair[0]) == group]
-    else:
+    if group and spec:
+        rows = [
+            (where, row) for where, row in rows if spec.group(spec.convert(row, where)) == group
+        ]
+    elif not spec:
         subject = benchmark.problems[0].subject
-        alike = [pair for pair in worked if subject and pair[0].subject == subject]
-        worked = alike if len(alike) >= count else worked
-    if len(worked) < count:
+        alike = [(where, row) for where, row in rows if subject and row.get("subject") == subject]
+        rows = alike if len(alike) >= count else rows
+    if len(rows) < count:
         name = f" of '{group}'" if group else ""
-        raise BadInput(f"{path}: shots={count}, but it has {len(worked)} worked problems{name}")
+        raise BadInput(f"{path}: shots={count}, but it has {len(rows)} worked problems{name}")
     random = python_random(seed, "shots", benchmark.name, *([group] if group else []))
-    chosen = worked if len(worked) == count else random.sample(worked, count)
-    return [shot for _, shot in chosen]
+    chosen = rows if len(rows) == count else random.sample(rows, count)
+    return [_worked_example(row, benchmark, where) for where, row in chosen]
 
 
-def _worked(path: str, benchmark: Benchmark, mode: str) -> Iterator[tuple[Problem, Shot]]:
-    """Problems with a solution of the wanted kind, in our own or the benchmark's own format."""
-    for number, row in enumerate(read_jsonl(path), 1):
-        if row.get("kind", mode) == mode:
-            yield _worked_example(row, benchmark, f"{path}:{number}")
-
-
-def _worked_example(row: Row, benchmark: Benchmark, where: str) -> tuple[Problem, Shot]:
+def _worked_example(row: Row, benchmark: Benchmark, where: str) -> Shot:
     spec = PUBLISHED.get(benchmark.published)
     if spec and spec.kind == "proof":
         problem = spec.convert(row, where)
-        return problem, Shot(proof_request(problem), needed(row, "formal_proof", where))
+        return Shot(proof_request(problem), needed(row, "formal_proof", where))
     if row.get("question") and row.get("solution"):
         own = own_problems([row], where, "question", "solution")[0]
-        return own, Shot(own.asked, _CALCULATOR.sub("", own.solution))
+        return Shot(own.asked, _CALCULATOR.sub("", own.solution))
     if spec and spec.kind == "cot":
         problem = spec.convert(row, where)
         if problem.solution:
-            return problem, Shot(problem.asked, problem.solution)
+            return Shot(problem.asked, problem.solution)
     raise BadInput(f"{where}: needs question and solution; found {', '.join(row)}")
