@@ -1,6 +1,5 @@
 """Judging a completion: its final answer, its program's value, or its proof."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from seekmath.evaluate.answer import Reply, Run
@@ -74,8 +73,3 @@ def _by_program(problem: Problem, reply: Reply, run: Run) -> Judged:
 def _last_line(printed: str) -> str:
     lines = printed.strip().splitlines()
     return lines[-1].strip() if lines else ""
-
-
-def statuses(*several: tuple[Execution, ...]) -> dict[str, int]:
-    """How many programs ended in each way."""
-    return dict(Counter(execution.status for some in several for execution in some))
