@@ -35,7 +35,7 @@ def keep(world, out, files, **more):
         inputs = crawl_inputs(settings, out / "index")
         extracted = extract_shards(engine, settings, inputs, lambda done: None)
         manifest = keep_pages(engine, settings, extracted)
-    rows = read_parquet(out / "kept").to_pylist()
+    rows = [row for row in read_parquet(out / "kept").to_pylist() if not row["again"]]
     return {row["url"]: row["stands_for"] for row in rows}, manifest
 
 
@@ -79,6 +79,17 @@ def test_a_later_run_leaves_out_what_an_earlier_one_has_kept(world, tmp_path):
     assert sorted(read_json(p)["pages"] for p in Path(index).glob("*/part.json")) == sorted(
         [len(first), len(second)]
     )
+
+
+def test_seeds_stay_for_training_when_an_earlier_run_has_kept_them(world, tmp_path):
+    index = str(tmp_path / "index")
+    keep(world, tmp_path / "a", range(6), dedup_index=index)
+    second, manifest = keep(world, tmp_path / "b", range(5), dedup_index=index)
+    rows = read_parquet(tmp_path / "b" / "kept").to_pylist()
+    assert second == {}
+    assert sum(manifest["seeds"]) == len(rows) > 0
+    assert all(row["again"] and row["seed"] for row in rows)
+    assert len(list(Path(index).glob("*/part.json"))) == 2
 
 
 def test_an_index_of_other_bands_is_refused(world, tmp_path):

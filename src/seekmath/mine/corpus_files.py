@@ -133,11 +133,11 @@ def corpus_of_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
 
 def _documents(stage: Stage, shard: Shard, beat: Beat) -> Iterator[dict[str, Any]]:
     rounds = stage.parameters["rounds"]
-    kept = kept_columns(stage, shard, "row", "host", "path", "stands_for")
+    kept = kept_columns(stage, shard, "row", "host", "path", "again", "stands_for")
     of_rounds = np.stack(
         [collected_in(stage, shard, number, len(kept)) for number in range(1, rounds + 1)]
     )
-    pages = np.flatnonzero(of_rounds[-1])
+    pages = np.flatnonzero(of_rounds[-1] & ~kept["again"].to_numpy())
     first = of_rounds.argmax(axis=0) + 1
     scores = load_array(at_round(stage, rounds, "scores", f"{shard.name}.npy"))
     marked = marked_before(stage, rounds + 1)

@@ -97,9 +97,13 @@ class Stands:
         """The roots of a shard's pages; shape (N,)."""
         return self.roots[self.starts[shard] : self.starts[shard + 1]]
 
+    def numbers(self, shard: int) -> NDArray[np.uint32]:
+        """The numbers of a shard's pages; shape (N,)."""
+        return np.arange(self.starts[shard], self.starts[shard + 1], dtype=np.uint32)
+
     def kept(self, shard: int) -> NDArray[np.bool_]:
         """Which pages of a shard are kept; shape (N,)."""
-        return self.of_shard(shard) == np.arange(*self.starts[shard : shard + 2])
+        return self.of_shard(shard) == self.numbers(shard)
 
     def shard_of(self, pages: NDArray[np.uint32]) -> NDArray[np.int64]:
         """The shard in which each page lies; the number of shards for one of an earlier run."""

@@ -25,7 +25,8 @@ from seekmath.mine.tables import read_columns, write_table
 from seekmath.mine.urls import read_seed_keys
 
 #: A kept page of a shard, in the order of ``row``, its row there; ``key`` is its ``page_key``, by
-#: which random pages are drawn; ``stands_for`` are the URLs of its duplicates.
+#: which random pages are drawn; ``again`` is a seed that an earlier run has kept: it is trained on,
+#: but no part of this corpus; ``stands_for`` are the URLs of its duplicates.
 KEPT = pa.schema(
     [
         ("row", pa.int32()),
@@ -35,6 +36,7 @@ KEPT = pa.schema(
         ("tokens", pa.int32()),
         ("key", pa.uint64()),
         ("seed", pa.bool_()),
+        ("again", pa.bool_()),
         ("stands_for", pa.list_(pa.string())),
     ]
 )
@@ -77,8 +79,9 @@ def keep_one_of_each(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     how = Plan(plan["bands"], plan["rows"], plan["jaccard"], plan["memory_mib"] << 20)
     with _scratch_folder(stage) as scratch:
         stands = one_of_each(shards, how, scratch / "shuffle", earlier.pages())
-        counts = _write_kept(stage, names, shards, stands, scratch)
-    earlier.add(stands)
+        again = _take_back_seeds(shards, stands)
+        counts = _write_kept(stage, names, shards, stands, again, scratch)
+    earlier.add(stands, again)
     kept, of_seeds = zip(*counts, strict=True)
     return {"dropped": stands.dropped, "kept": kept, "seeds": of_seeds}
 
@@ -98,10 +101,13 @@ class _Earlier:
         """The pages that this run is compared with."""
         return self._index.pages(self._index.start(self._run)) if self._index else []
 
-    def add(self, stands: Stands) -> None:
-        """Add what this run has kept."""
+    def add(self, stands: Stands, again: NDArray[np.uint32]) -> None:
+        """Add what this run has kept, but for the pages ``again``, which are there."""
         if self._index:
-            masks = [stands.kept(number) for number in range(len(self._shards))]
+            masks = [
+                stands.kept(number) & ~np.isin(stands.numbers(number), again)
+                for number in range(len(self._shards))
+            ]
             kept = (shard.some(mask) for shard, mask in zip(self._shards, masks, strict=True))
             self._index.add(self._run, kept, sum(int(mask.sum()) for mask in masks))
 
@@ -159,6 +165,24 @@ class _Extracted:
         return there
 
 
+def _take_back_seeds(shards: list[_Extracted], stands: Stands) -> NDArray[np.uint32]:
+    """Keep the seeds that were dropped for a page of an earlier run; their numbers, sorted.
+
+    Without them a second run on the same seeds would have nothing to learn from.
+    """
+    again = [np.zeros(0, np.uint32)]
+    if stands.dropped["earlier_run"]:
+        for number, shard in enumerate(shards):
+            urls = read_columns(shard.place, ["url_key"]).column(0).to_numpy()
+            roots = stands.of_shard(number)
+            seeds = shard.seeds(urls) & (roots >= stands.starts[-1])
+            again.append(stands.numbers(number)[seeds])
+            roots[seeds] = again[-1]
+    found = np.concatenate(again)
+    stands.dropped["earlier_run"] -= len(found)
+    return found
+
+
 def _as_numbers(digests: pa.ChunkedArray) -> NDArray[np.uint64]:
     """64-bit numbers from their sixteen hexadecimal digits."""
     raw = bytes.fromhex("".join(digests.to_pylist()))
@@ -166,7 +190,12 @@ def _as_numbers(digests: pa.ChunkedArray) -> NDArray[np.uint64]:
 
 
 def _write_kept(
-    stage: Stage, names: list[str], shards: list[_Extracted], stands: Stands, scratch: Path
+    stage: Stage,
+    names: list[str],
+    shards: list[_Extracted],
+    stands: Stands,
+    again: NDArray[np.uint32],
+    scratch: Path,
 ) -> list[tuple[int, int]]:
     """``kept/NNNNN.parquet``; pages kept and seeds of each shard.
 
@@ -185,7 +214,7 @@ def _write_kept(
     for at, file in enumerate(files):
         standing = pq.read_table(file).sort_by([("root", "ascending"), ("url", "ascending")])
         for number in range(bounds[at], bounds[at + 1]):
-            table = _kept_table(shards[number], number, stands, standing)
+            table = _kept_table(shards[number], number, stands, standing, again)
             write_table(stage.place(FOLDER, names[number]), table)
             counts.append((len(table), int(pc.sum(table["seed"]).as_py() or 0)))
         file.unlink()
@@ -210,7 +239,13 @@ def _write_standing(
         writers[at].write_table(pa.table(part, schema=_STANDING))
 
 
-def _kept_table(shard: _Extracted, number: int, stands: Stands, standing: pa.Table) -> pa.Table:
+def _kept_table(
+    shard: _Extracted,
+    number: int,
+    stands: Stands,
+    standing: pa.Table,
+    again: NDArray[np.uint32],
+) -> pa.Table:
     rows = np.flatnonzero(stands.kept(number))
     columns = ["url", "host", "path", "tokens", "url_key", "page_key"]
     pages = read_columns(shard.place, columns).take(pa.array(rows))
@@ -227,6 +262,7 @@ def _kept_table(shard: _Extracted, number: int, stands: Stands, standing: pa.Tab
         **{name: pages[name] for name in ("url", "host", "path", "tokens")},
         "key": pages["page_key"],
         "seed": pa.array(shard.seeds(pages["url_key"].to_numpy())),
+        "again": pa.array(np.isin(numbers, again)),
         "stands_for": pa.array(stands_for, pa.list_(pa.string())),
     }
     return pa.table(found, schema=KEPT)

@@ -128,15 +128,16 @@ def _funnel(
         dropped.update(manifest["skipped"])
     pages = sum(manifest["kept"] for manifest in manifests)
     left = last["scored"] - last["collected"]
+    documents = sum(part["documents"] for part in corpus)
+    quoting = sum(part["contamination"]["pages_dropped"] for part in corpus)
+    again = last["collected"] - documents - quoting
     return [
         {"step": "extract", "kept": pages, "dropped": dict(sorted(dropped.items()))},
         {"step": "deduplicate", "kept": last["scored"], "dropped": duplicates},
         {"step": "collect", "kept": last["collected"], "dropped": {"not_collected": left}},
         {
             "step": "decontaminate",
-            "kept": sum(part["documents"] for part in corpus),
-            "dropped": {
-                "benchmark_text": sum(part["contamination"]["pages_dropped"] for part in corpus)
-            },
+            "kept": documents,
+            "dropped": {"benchmark_text": quoting} | ({"earlier_run": again} if again else {}),
         },
     ]
