@@ -11,11 +11,12 @@ import numpy as np
 
 from seekmath.mine import html_names as names
 from seekmath.mine.formulas import find_formulas, no_formulas
-from seekmath.mine.html_blocks import HAS_TEX, write_blocks
+from seekmath.mine.html_blocks import HAS_SCRIPT, HAS_TEX, write_blocks
 from seekmath.mine.html_nest import nest
 from seekmath.mine.html_tokens import H1, ROLE_SHIFT, TITLE, Bytes, Ints, tokenize
 from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
 from seekmath.mine.marks import MARKS
+from seekmath.mine.script_runs import mark_runs
 from seekmath.mine.tex_text import TextStyle, mark_text
 
 _MOST_TAGS = 500_000
@@ -111,10 +112,14 @@ def _with_marks(text: bytes, special: list[list[int]], style: TextStyle) -> str:
     parts: list[str] = []
     at = 0
     for begin, end, signs in special:
+        parts.append(text[at:begin].decode())
+        part = text[begin:end].decode()
         if signs & HAS_TEX:
-            parts.append(text[at:begin].decode())
-            parts.append(mark_text(text[begin:end].decode(), style))
-            at = end
+            part = mark_text(part, style)
+        if signs & HAS_SCRIPT:
+            part = mark_runs(part, style.macros)
+        parts.append(part)
+        at = end
     parts.append(text[at:].decode())
     return "".join(parts)
 

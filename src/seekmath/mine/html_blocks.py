@@ -43,6 +43,8 @@ _MOST_BOILERPLATE = 0.5
 # A cell with more characters belongs to a table that lays out the page.
 _MOST_CELL = 400
 _PRIVATE = 0xE000
+# First letters of formulas in [tex], [latex], [math], [imath], [dmath].
+_TAG_STARTS = (116, 108, 109, 105, 100)
 
 
 @kernel
@@ -168,6 +170,9 @@ def _write_text(
                 point = 0
                 at += 2
             else:
+                # U+2200 to U+22FF: the signs of mathematics.
+                if byte == 0xE2 and 0x88 <= after <= 0x8B:
+                    signs |= HAS_SCRIPT
                 out[place] = byte
                 place += 1
                 letters += byte >= 0xC0
@@ -188,7 +193,7 @@ def _write_text(
             continue
         if point < 32 or point == 0xAD or point == 0x200B or _PRIVATE <= point <= _PRIVATE + 3:
             continue
-        if point == 36 or point == 92 or point == 96:
+        if point in (36, 92, 96) or (point == 91 and at < end and (source[at] | 32) in _TAG_STARTS):
             signs |= HAS_TEX
         letters += 1
         place = _put(out, place, point)

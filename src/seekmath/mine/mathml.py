@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seekmath.mine.content_mathml import CONTENT, content_to_latex
 from seekmath.mine.math_tree import Element, parse_math
+from seekmath.mine.script_runs import runs_to_latex
 from seekmath.mine.signs import ACCENTS, FUNCTIONS, SIGNS, STRETCHY, sign_of
 
 _MOST_DEPTH = 60
@@ -54,12 +55,9 @@ def latex_of_rendered(source: bytes) -> str:
 def markup_to_latex(inner: bytes) -> str:
     """The LaTeX of a formula set with ``sup``, ``sub`` and Unicode signs."""
     text = inner.decode("utf-8", "replace")
-    text = re.sub(r"<su([pb])\b[^>]*>", lambda m: "^{" if m[1] == "p" else "_{", text, flags=re.I)
+    text = re.sub(r"<su([pb])\b[^>]*>", lambda m: "^{" if m[1] in "pP" else "_{", text, flags=re.I)
     text = re.sub(r"</su[pb]\s*>", "}", text, flags=re.I)
-    text = html.unescape(re.sub(r"<[^>]*>", "", text))
-    joined = _joined(SIGNS.get(character, character) for character in text)
-    joined = re.sub(r"([\^_])\{\s*([^\s{}\\])\s*\}", r"\1\2", joined)
-    return " ".join(joined.split())
+    return " ".join(runs_to_latex(html.unescape(re.sub(r"<[^>]*>", "", text))).split())
 
 
 def _joined(parts: Iterator[str] | list[str]) -> str:
@@ -136,13 +134,20 @@ def _table(element: Element, depth: int, name: str | None = None) -> str:
         rows.append(" & ".join(_row(cell.children, depth + 2).strip() for cell in cells))
     body = r" \\ ".join(rows)
     if name is None:
-        align = element.attributes.get("columnalign", "").split()
+        align = element.attributes.get("columnalign", "").split() or _alignment(element)
         if align and set(align) <= {"left", "center", "right"} and align[:2] != ["right", "left"]:
             letters = "".join(each[0] for each in align)
             letters += letters[-1] * (widest - len(letters))
             return f"\\begin{{array}}{{{letters[:widest]}}} {body} \\end{{array}}"
         name = "aligned" if align[:2] == ["right", "left"] else "matrix"
     return f"\\begin{{{name}}} {body} \\end{{{name}}}"
+
+
+def _alignment(element: Element) -> list[str]:
+    """Alignment that every cell of the first row states."""
+    first = element.children[0].children if element.children else []
+    stated = [cell.attributes.get("columnalign", "") for cell in first]
+    return stated if all(stated) else []
 
 
 def _convert(element: Element, depth: int) -> str:
