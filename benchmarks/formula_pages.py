@@ -76,7 +76,9 @@ def _mathjax2(latex: str, output: str, script: bool = True) -> str:
 
 def _mathjax3(latex: str, jax: str, display: bool = False) -> str:
     shown = (
-        "".join(f'<mjx-mi class="mjx-i"><mjx-c class="mjx-c{ord(c):X}"></mjx-c></mjx-mi>' for c in "xy")
+        "".join(
+            f'<mjx-mi class="mjx-i"><mjx-c class="mjx-c{ord(c):X}"></mjx-c></mjx-mi>' for c in "xy"
+        )
         if jax == "CHTML"
         else '<svg><g data-mml-node="math"><path data-c="1D465" d="M1 2"></path></g></svg>'
     )
@@ -130,8 +132,8 @@ _SCRIPT = (
 _RENDERED_ONLY = (
     (_SCRIPT + _mjx("mo", "+") + _mjx("mi", "y"), "x^2 + y"),
     (
-        f'<mjx-mfrac><mjx-frac><mjx-num><mjx-nstrut></mjx-nstrut>{_mjx("mi", "x")}</mjx-num>'
-        f'<mjx-dbox><mjx-dtable><mjx-line></mjx-line><mjx-row><mjx-den>{_mjx("mn", "2")}</mjx-den>'
+        f"<mjx-mfrac><mjx-frac><mjx-num><mjx-nstrut></mjx-nstrut>{_mjx('mi', 'x')}</mjx-num>"
+        f"<mjx-dbox><mjx-dtable><mjx-line></mjx-line><mjx-row><mjx-den>{_mjx('mn', '2')}</mjx-den>"
         "</mjx-row></mjx-dtable></mjx-dbox></mjx-frac></mjx-mfrac>",
         r"\frac{x}{2}",
     ),

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Iterator
 
 import charset_normalizer
 
@@ -12,8 +13,23 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # What a server calls these is in truth the larger set, as browsers read them.
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "ascii": "cp1252"}
+_WIDER = {
+    "gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "ascii": "cp1252",
+    "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "iso8859-9": "cp1254",
+    "tis-620": "cp874", "iso8859-11": "cp874",
+}  # fmt: skip
+# Python knows codecs that no page may name (punycode takes quadratic time); these are the web's.
+_OF_THE_WEB = re.compile(
+    r"utf-8|utf-16(?:-[lb]e)?|gb18030|hz|big5hkscs|cp932|euc_jp|iso2022_jp|cp949|koi8-[ru]"
+    r"|iso8859-\d+|cp125\d|cp866|cp874|mac-roman|mac-cyrillic"
+)
+_NAMES = {
+    "x-gbk": "gb18030", "gb_2312-80": "gb18030", "x-sjis": "cp932", "windows-31j": "cp932",
+    "x-euc-jp": "euc_jp", "utf8mb4": "utf-8", "unicode-1-1-utf-8": "utf-8", "ks_c_5601-1987":
+    "cp949", "windows-949": "cp949", "x-mac-cyrillic": "mac-cyrillic", "macintosh": "mac-roman",
+}  # fmt: skip
 _SAMPLE = 40_000
+_HIGH = bytes(range(0x80, 0x100))
 
 
 def decode(body: bytes, stated: str | None) -> str:
@@ -25,16 +41,7 @@ def decode(body: bytes, stated: str | None) -> str:
     for bom, name in _BOMS:
         if body.startswith(bom):
             return body.decode(name, "replace").lstrip("\ufeff")
-    meta = _META.search(body[:4096])
-    in_page = meta.group(1).decode("ascii", "replace") if meta else None
-    candidates = [stated, in_page, "utf-8"]
-    if "cp1252" in map(_codec, candidates):
-        # What servers state unasked, and what any bytes are; UTF-8 is no accident.
-        candidates.insert(0, "utf-8")
-    for candidate in candidates:
-        codec = _codec(candidate)
-        if codec is None:
-            continue
+    for codec in _candidates(body, stated):
         try:
             return body.decode(codec, "strict")
         except UnicodeDecodeError:
@@ -44,17 +51,43 @@ def decode(body: bytes, stated: str | None) -> str:
     return body.decode(_codec(guess.encoding if guess else None) or "cp1252", "replace")
 
 
+def to_utf8(body: bytes, stated: str | None) -> bytes:
+    """The page in UTF-8: the bytes themselves where they are, else decoded and encoded."""
+    if not body.startswith(tuple(bom for bom, _ in _BOMS)):
+        first = next(_candidates(body, stated))
+        if first == "utf-8":
+            try:
+                body.decode("utf-8", "strict")
+                return body
+            except UnicodeDecodeError:
+                pass
+    return decode(body, stated).encode("utf-8", "replace")
+
+
+def _candidates(body: bytes, stated: str | None) -> Iterator[str]:
+    """Codecs to try, in order, each once."""
+    meta = _META.search(body, 0, 4096)
+    in_page = _codec(meta.group(1).decode("ascii", "replace")) if meta else None
+    if in_page and in_page.startswith("utf-16"):
+        in_page = "utf-8"  # it could not have been read as ASCII
+    found = [codec for codec in (_codec(stated), in_page) if codec]
+    # cp1252 is what servers state unasked, and what any bytes are; UTF-8 is no accident.
+    yield from dict.fromkeys(["utf-8", *found] if "cp1252" in found else [*found, "utf-8"])
+
+
 def _codec(name: str | None) -> str | None:
     if not name:
         return None
+    name = name.strip().lower()
     try:
-        found = codecs.lookup(name).name
-    except LookupError:
+        found = _NAMES.get(name) or codecs.lookup(name).name
+    except (LookupError, ValueError):
         return None
-    return _WIDER.get(found, found)
+    found = _WIDER.get(found, found)
+    return found if _OF_THE_WEB.fullmatch(found) else None
 
 
 def _mostly_utf8(body: bytes) -> bool:
     sample = body[:_SAMPLE]
-    high = sum(byte >= 0x80 for byte in sample)
+    high = len(sample) - len(sample.translate(None, _HIGH))
     return sample.decode("utf-8", "replace").count("\ufffd") <= 0.1 * max(1, high)

@@ -10,7 +10,7 @@ from typing import Any
 
 from seekmath.core.files import BadInput
 from seekmath.core.seeds import digest
-from seekmath.mine.charset import decode
+from seekmath.mine.charset import to_utf8
 from seekmath.mine.crawl import RawPage, read_pages
 from seekmath.mine.html import HostilePage, main_text
 from seekmath.mine.inputs import files_at, holds_pages
@@ -19,7 +19,7 @@ from seekmath.mine.urls import host_of, path_of
 _USER_AGENT = "seekmath/0.1 (+https://arxiv.org/abs/2402.03300; page extraction)"
 _MOST_BYTES = 16 << 20
 # Beyond this a page is a data dump or an attack; its beginning is read.
-_MOST_CHARACTERS = 4 << 20
+_MOST_TEXT_BYTES = 4 << 20
 _TIMEOUT_S = 30
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 _ENGLISH = frozenset("the of and to in is for that with are be this as on by a an".split())
@@ -32,7 +32,7 @@ def extract_page(page: RawPage) -> dict[str, Any]:
         HostilePage: it has too many tags or is nested too deeply; the message is the reason.
     """
     title, text, formulas = page.text or main_text(
-        decode(page.body, page.charset)[:_MOST_CHARACTERS]
+        to_utf8(page.body, page.charset)[:_MOST_TEXT_BYTES]
     )
     return {
         "url": page.url,

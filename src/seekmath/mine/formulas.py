@@ -72,9 +72,9 @@ def no_formulas(count: int) -> Formulas:
 
 def find_formulas(page: "Tokens", style: TextStyle) -> Formulas:
     """The formulas that elements hold, outermost first: what lies inside one is not read again."""
-    of_token = np.zeros(page.count + 1, np.int32)
-    roles = page.flags[: page.count] >> k.ROLE_SHIFT
-    candidates = np.flatnonzero((roles != 0) & (page.kind[: page.count] > 0))
+    of_token = np.zeros(page.number + 1, np.int32)
+    roles = page.flags[: page.number] >> k.ROLE_SHIFT
+    candidates = np.flatnonzero((roles != 0) & (page.kind[: page.number] > 0))
     scripted = bool((roles[candidates] == k.ROLE_SCRIPT).any())
     texts: list[bytes] = []
     spans: list[tuple[int, int]] = []

@@ -5,7 +5,7 @@ Four passes over the page, each linear in its length: tokens, nesting, formulas,
 
 import html
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from seekmath.mine import html_names as names
 from seekmath.mine.formulas import find_formulas, no_formulas
 from seekmath.mine.html_blocks import HAS_SCRIPT, HAS_TEX, write_blocks
 from seekmath.mine.html_nest import nest
-from seekmath.mine.html_tokens import H1, ROLE_SHIFT, TITLE, Bytes, Ints, tokenize
+from seekmath.mine.html_tokens import ROLE_SHIFT, Bytes, Ints, tokenize
 from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
 from seekmath.mine.marks import MARKS
 from seekmath.mine.script_runs import mark_runs
@@ -27,24 +27,25 @@ class HostilePage(ValueError):
     """A page beyond the bounds of extraction; the message is the reason."""
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(NamedTuple):
     """A page as tokens with their nesting (``tokenize`` and ``nest`` say what each array holds)."""
 
     source: bytes
     octets: Bytes
-    count: int
+    number: int
     kind: Ints
     start: Ints
     end: Ints
     flags: Ints
     close: Ints
     letters: Ints
+    title: int
+    heading: int
 
     def inner(self, token: int) -> bytes:
         """What stands between an element's tags."""
         last = self.close[token]
-        behind = int(self.start[last]) if last < self.count else len(self.source)
+        behind = int(self.start[last]) if last < self.number else len(self.source)
         return self.source[self.end[token] : max(behind, int(self.end[token]))]
 
     def tag(self, token: int) -> bytes:
@@ -65,12 +66,12 @@ def read_tokens(source: bytes) -> Tokens:
     )  # fmt: skip
     if count < 0:
         raise HostilePage(f"more than {_MOST_TAGS} tags")
-    deepest, close, _, letters = nest(
+    deepest, close, letters, title, heading = nest(
         octets, count, kind, start, end, flags, names.PROPERTIES, _MOST_DEPTH
     )
     if deepest < 0:
         raise HostilePage(f"nested deeper than {_MOST_DEPTH}")
-    return Tokens(source, octets, count, kind, start, end, flags, close, letters)
+    return Tokens(source, octets, count, kind, start, end, flags, close, letters, title, heading)
 
 
 def main_text(page: str | bytes) -> tuple[str, str, int]:
@@ -85,18 +86,18 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
     source = page.encode("utf-8", "replace") if isinstance(page, str) else page
     tokens = read_tokens(source)
     style = TextStyle(source)
-    if (tokens.flags[: tokens.count] >> ROLE_SHIFT).any():
+    if (tokens.flags[: tokens.number] >> ROLE_SHIFT).any():
         found = find_formulas(tokens, style)
     else:
-        found = no_formulas(tokens.count)
+        found = no_formulas(tokens.number)
     out, blocks = write_blocks(
-        tokens.octets, tokens.count, tokens.kind, tokens.start, tokens.end, tokens.flags,
+        tokens.octets, tokens.number, tokens.kind, tokens.start, tokens.end, tokens.flags,
         tokens.close, tokens.letters, names.PROPERTIES, names.EFFECTS, found.of_token,
         found.latex, found.spans, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
         _MOST_DEPTH,
     )  # fmt: skip
     low, high = content_range(
-        blocks, tokens.count, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES
+        blocks, tokens.number, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES
     )
     joined, special = join_blocks(out, blocks, keep_blocks(blocks, low, high))
     text = _with_marks(joined.tobytes(), special.tolist(), style)
@@ -112,26 +113,23 @@ def _with_marks(text: bytes, special: list[list[int]], style: TextStyle) -> str:
     parts: list[str] = []
     at = 0
     for begin, end, signs in special:
-        parts.append(text[at:begin].decode())
-        part = text[begin:end].decode()
+        parts.append(text[at:begin].decode("utf-8", "replace"))
+        part = text[begin:end].decode("utf-8", "replace")
         if signs & HAS_TEX:
             part = mark_text(part, style)
         if signs & HAS_SCRIPT:
             part = mark_runs(part, style.macros)
         parts.append(part)
         at = end
-    parts.append(text[at:].decode())
+    parts.append(text[at:].decode("utf-8", "replace"))
     return "".join(parts)
 
 
 def _title(tokens: Tokens) -> str:
-    kinds = tokens.kind[: tokens.count]
-    for tag in (TITLE, H1):
-        token = int((kinds == tag).argmax()) if tokens.count else 0
-        if not tokens.count or kinds[token] != tag:
-            continue
-        text = re.sub(rb"<[^>]*>|\x00", b"", tokens.inner(token)).decode("utf-8", "replace")
-        title = " ".join(html.unescape(text).split())[:300]
-        if title:
-            return title
+    for token in (tokens.title, tokens.heading):
+        if token >= 0:
+            text = re.sub(rb"<[^>]*>|\x00", b"", tokens.inner(token)).decode("utf-8", "replace")
+            title = " ".join(html.unescape(text).split())[:300]
+            if title:
+                return title
     return ""

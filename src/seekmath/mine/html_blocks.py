@@ -285,12 +285,12 @@ def write_blocks(
     """
     # An entity takes at most twice its name; a formula stands once.
     out = np.empty(2 * len(source) + len(latex) + 4 * count + 64, np.uint8)
-    blocks = np.zeros((count + 2, _COLUMNS), np.int32)
-    stack = np.zeros(most_depth + 1, np.int32)
-    opened = np.zeros(most_depth + 1, np.int32)
-    before = np.zeros(most_depth + 1, np.int32)
+    blocks = np.empty((count + 2, _COLUMNS), np.int32)
+    stack = np.empty(most_depth + 1, np.int32)
+    opened = np.empty(most_depth + 1, np.int32)
+    before = np.empty(most_depth + 1, np.int32)
     # Block boundaries so far: a script or code span that a block interrupts is not closed.
-    boundary = np.zeros(most_depth + 1, np.int32)
+    boundary = np.empty(most_depth + 1, np.int32)
     whole = letters[count]
     place = begin = filled = depth = indent = row = link = code = 0
     seen = linked = signs = words = first = boundaries = 0

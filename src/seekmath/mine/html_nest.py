@@ -29,6 +29,7 @@ from seekmath.mine.html_tokens import (
     TFOOT,
     TH,
     THEAD,
+    TITLE,
     TR,
     UL,
     VOID,
@@ -157,8 +158,8 @@ def nest(
     flags: Ints,
     properties: Ints,
     most_depth: int,
-) -> tuple[int, Ints, Ints, Ints]:
-    """Where elements end: (deepest level, close, parent, letters); -1 if deeper than allowed.
+) -> tuple[int, Ints, Ints, int, int]:
+    """Where elements end: (deepest level, close, letters, title, heading); -1 if too deep.
 
     Args:
         source: the page in UTF-8.
@@ -168,13 +169,14 @@ def nest(
 
     Returns:
         close: for a start tag the token before which its element ends (its own number + 1 for a
-        void one); parent: the start tag around each token, -1 at the top; letters: how many
-        visible characters stand before each token, one entry more than tokens.
+        void one); letters: how many visible characters stand before each token, one entry more
+        than tokens; title and heading: the first title outside a drawing and the first h1, or -1.
     """
-    close, parent = np.zeros(count + 1, np.int32), np.full(count + 1, -1, np.int32)
+    close = np.zeros(count + 1, np.int32)
     letters = np.zeros(count + 1, np.int32)
-    stack = np.zeros(most_depth + 1, np.int32)
+    stack = np.empty(most_depth + 1, np.int32)
     depth = deepest = skipped = foreign = 0
+    title = heading = -1
     for token in range(count):
         tag = kind[token]
         letters[token + 1] = letters[token]
@@ -186,7 +188,6 @@ def nest(
                 skipped -= 1
             if not skipped:
                 letters[token + 1] += visible
-            parent[token] = stack[depth - 1] if depth else -1
             continue
         wanted = (
             _level_for_start(stack, kind, properties, depth, tag)
@@ -199,15 +200,18 @@ def nest(
             bits = _bits(properties, kind[stack[depth]])
             skipped -= (bits & SKIPPED) != 0
             foreign -= (bits & FOREIGN) != 0
-        parent[token] = stack[depth - 1] if depth else -1
         if tag < 0:
             continue
+        if tag == TITLE and title < 0 and not foreign:
+            title = token
+        if tag == H1 and heading < 0:
+            heading = token
         bits = _bits(properties, tag)
         if bits & VOID or (foreign and flags[token] & SELF_CLOSING):
             close[token] = token + 1
             continue
         if depth >= most_depth:
-            return -1, close, parent, letters
+            return -1, close, letters, title, heading
         stack[depth] = token
         depth += 1
         if flags[token] & MAIN:
@@ -222,4 +226,4 @@ def nest(
     while depth > 0:
         depth -= 1
         close[stack[depth]] = count
-    return deepest, close, parent, letters
+    return deepest, close, letters, title, heading

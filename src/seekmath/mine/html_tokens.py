@@ -301,8 +301,8 @@ def tokenize(
     """
     found = _count_tags(source)
     room = 2 * min(found, most_tags) + 4
-    kind, start = np.zeros(room, np.int32), np.zeros(room, np.int32)
-    end, flags = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    kind, start = np.empty(room, np.int32), np.empty(room, np.int32)
+    end, flags = np.empty(room, np.int32), np.zeros(room, np.int32)
     if found > most_tags:
         return -1, kind, start, end, flags
     count, at, text, length = 0, 0, 0, len(source)

@@ -35,6 +35,8 @@ def mark(latex: str, display: bool, macros: Macros) -> str:
 
 def undelimited(latex: str) -> str:
     """LaTeX without delimiters around it, and without Wikipedia's ``\\displaystyle`` group."""
+    if latex[:1] not in ("$", "\\", "{"):
+        return latex
     for opening, closing in _PAIRS:
         long_enough = len(latex) > len(opening) + len(closing)
         if long_enough and latex.startswith(opening) and latex.endswith(closing):
