@@ -12,6 +12,8 @@ from seekmath.mine.marks import MARKS, mark
 
 _MOST = 4000
 _MOST_INLINE = 600
+# A block with more delimiters without a partner holds no formulas behind them.
+_MOST_UNPAIRED = 2000
 _ENVIRONMENTS = (
     "equation|align|gather|multline|eqnarray|alignat|flalign|displaymath|math|array|split|aligned"
     "|cases|[pbBvV]?matrix"
@@ -58,14 +60,15 @@ class TextStyle:
 def mark_text(text: str, style: TextStyle) -> str:
     """Mark the formulas in plain text; prices stay prices."""
     parts: list[str] = []
-    at = 0
+    at = unpaired = 0
     while True:
         opener = _OPENER.search(text, at)
-        if opener is None:
+        if opener is None or unpaired > _MOST_UNPAIRED:
             parts.append(text[at:])
             return "".join(parts)
         parts.append(text[at : opener.start()])
         marked, behind = _formula(text, opener, style)
+        unpaired += not marked or marked[0] not in MARKS
         parts.append(marked)
         at = behind
 
