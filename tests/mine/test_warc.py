@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seekmath.core.files import BadInput
+from seekmath.mine import gzip_members
 from seekmath.mine.crawl import Damage, RawPage, page_of, read_pages
 from seekmath.mine.warc import MOST_RECORD, read_records
 
@@ -24,6 +25,15 @@ from .warc_files import (
     record,
     url_of,
 )
+
+
+@pytest.fixture(scope="module", autouse=True, params=["compiled", "interpreted"])
+def _both_ways(request):
+    """Every law holds for the compiled batches and for what does without them."""
+    with pytest.MonkeyPatch.context() as patch:
+        least = 0 if request.param == "compiled" else 1 << 60
+        patch.setattr(gzip_members, "_LEAST_FOR_BATCHES", least)
+        yield
 
 
 def pages_in(raw: bytes, damage: Damage | None = None) -> list[RawPage]:

@@ -15,13 +15,16 @@ from seekmath.mine.fetch import open_place
 from seekmath.mine.http_body import MOST_BODY, decoded, unchunked
 from seekmath.mine.page_ranges import SUFFIX, read_ranges
 from seekmath.mine.raw_page import PageText, RawPage
-from seekmath.mine.warc import Record, read_records
+from seekmath.mine.record import PlainPage, Record
+from seekmath.mine.warc import read_records
 from seekmath.mine.warc_head import BLANK_LINE, MEDIA, TARGET, TYPE, field
 
 __all__ = ["Damage", "Loss", "PageText", "RawPage", "read_pages"]
 
 _STATUS_200 = re.compile(rb"HTTP/[\d.]+ 200\b")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)")
+# Where the blank line is looked for first, without a copy of the whole block.
+_USUAL_HEAD = 4096
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -63,8 +66,12 @@ def _check_form(name: str, file: BinaryIO) -> None:
     file.seek(0)
 
 
-def page_of(record: Record, name: str, damage: Damage) -> RawPage | None:
+def page_of(record: Record | PlainPage, name: str, damage: Damage) -> RawPage | None:
     """The page in a record of the file ``name``, or None with the reason told to ``damage``."""
+    if isinstance(record, PlainPage):
+        source = f"{name}:{record.offset}:{record.length}"
+        url = record.url.strip("<>")
+        return RawPage(url, source, record.body, _charset(record.media.lower()))
     kind = record.field(TYPE).lower()
     if kind == "response":
         return _response(record, name, damage)
@@ -78,12 +85,16 @@ def page_of(record: Record, name: str, damage: Damage) -> RawPage | None:
 
 
 def _response(record: Record, name: str, damage: Damage) -> RawPage | None:
-    content, start, stop = record.content, record.start, record.stop
-    end = content.find(BLANK_LINE, start, stop)
+    view, start, stop = memoryview(record.content), record.start, record.stop
+    first = bytes(view[start : min(stop, start + _USUAL_HEAD)])
+    end = first.find(BLANK_LINE)
+    if end < 0:
+        first = record.block()
+        end = first.find(BLANK_LINE)
     if end < 0:
         damage.skipped["response without a body"] += 1
         return None
-    head = bytes(content[start:end])
+    head = first[:end]
     lowered = head.lower()
     if not _STATUS_200.match(head):
         damage.skipped["status not 200"] += 1
@@ -92,15 +103,18 @@ def _response(record: Record, name: str, damage: Damage) -> RawPage | None:
     if media and "html" not in media:
         damage.skipped["not HTML"] += 1
         return None
-    body = bytes(memoryview(content)[end + 4 : stop])
+    body = bytes(view[start + end + 4 : stop])
     if b"-encoding:" in lowered or len(body) > MOST_BODY:
         plain = _decoded(body, lowered, damage)
         if plain is None:
             return None
         body = plain
-    charset = _CHARSET.search(media) if "charset" in media else None
-    stated = charset.group(1) if charset else None
-    return RawPage(_url(record), f"{name}:{record.place()}", body, stated)
+    return RawPage(_url(record), f"{name}:{record.place()}", body, _charset(media))
+
+
+def _charset(media: str) -> str | None:
+    stated = _CHARSET.search(media) if "charset" in media else None
+    return stated.group(1) if stated else None
 
 
 def _decoded(body: bytes, lowered: bytes, damage: Damage) -> bytes | None:

@@ -11,14 +11,18 @@ from collections.abc import Generator, Iterator
 from enum import Enum, auto
 from itertools import islice
 from struct import Struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from deflate import DeflateError, deflate_decompress
 from isal import isal_zlib
 
 from seekmath.mine.damage import Damage
+from seekmath.mine.record import PlainPage, Record
 from seekmath.mine.warc_head import block_digest_agrees, target_url
-from seekmath.mine.window import Window
+from seekmath.mine.window import Data, Window
+
+if TYPE_CHECKING:
+    from seekmath.mine.member_kernel import Batches, BatchRecord
 
 MAGIC = b"\x1f\x8b\x08"
 #: Most bytes that are inflated before any is given on: a member's checksum stands at its end.
@@ -36,6 +40,7 @@ _MOST_AT_ONCE = 16 << 20
 _INPUT, _OUTPUT = 1 << 16, 1 << 16
 # Deflate makes at most 1,032 bytes of one.
 _MOST_RATIO = 1032
+_LEAST_FOR_BATCHES = 1 << 20
 _NEXT_RECORD = b"\r\n\r\nWARC/1."
 
 
@@ -57,12 +62,37 @@ class Piece(NamedTuple):
     state: State
 
 
-def read_members(window: Window, damage: Damage) -> Iterator[Piece]:
-    """Yield what inflates, in the order of the file; what does not is told to ``damage``."""
+def read_members(window: Window, damage: Damage) -> Iterator[Piece | Record | PlainPage]:
+    """Yield what inflates, in the order of the file; what does not is told to ``damage``.
+
+    Members of a large file that hold one record come as records or plain pages; what is no page
+    (requests, metadata) may be left out.
+    """
+    window.reach(0, _LEAST_FOR_BATCHES)
+    if window.end() < _LEAST_FOR_BATCHES:
+        yield from _members(window, damage, None)
+        return
+    # Loading compiled code takes longer than reading a small file.
+    from seekmath.mine.member_kernel import Batches
+
+    with Batches() as batches:
+        yield from _members(window, damage, batches)
+
+
+def _members(
+    window: Window, damage: Damage, batches: "Batches | None"
+) -> Iterator[Piece | Record | PlainPage]:
     place = 0
     while True:
-        # The usual case, without a call: a whole member whose successor's head is in the window.
         data, at = window.data, place - window.start
+        if batches is not None and 0 <= at < len(data) and batches.usable():
+            found, end = batches.inflate(data, at)
+            for one in found:
+                yield _found(batches.content, one, window.start)
+            place = window.start + end
+            if end > at:
+                continue
+        # The usual case, without a call: a whole member whose successor's head is in the window.
         end = _next_like(data, at) if at >= 0 else -1
         content = _checked(data, at + _HEAD, end) if end >= 0 else None
         if content:
@@ -74,6 +104,17 @@ def read_members(window: Window, damage: Damage) -> Iterator[Piece]:
             return
 
 
+def _found(content: memoryview, one: "BatchRecord", base: int) -> Record | PlainPage:
+    if one.body:
+        url = str(content[one.url : one.url_end], "utf-8", "replace")
+        media = str(content[one.media : one.media_end], "latin-1") if one.media else ""
+        body = bytes(content[one.body : one.stop - 4])
+        return PlainPage(url, media, body, base + one.at, one.length)
+    head = bytes(content[one.start : one.head_end])
+    start, stop = one.head_end + 4, one.stop - 4
+    return Record(head, head.lower(), content, start, stop, base + one.at, one.length)
+
+
 def _not_in_window(window: Window, place: int, damage: Damage) -> Generator[Piece, None, int]:
     """The member at ``place``, more of the file read; returns where to go on."""
     piece = _at_once(window, place)
@@ -83,7 +124,7 @@ def _not_in_window(window: Window, place: int, damage: Damage) -> Generator[Piec
     return place + piece.length
 
 
-def _next_like(data: bytes, at: int) -> int:
+def _next_like(data: Data, at: int) -> int:
     """Where the next member's head stands after the one at ``at``; -1 when it does not."""
     head = data[at : at + _HEAD]
     if head[:4] != _PLAIN_HEAD:
@@ -113,7 +154,7 @@ def _at_once(window: Window, place: int) -> Piece | None:
     return None if content is None else Piece(place, end - at, content, State.WHOLE)
 
 
-def _checked(data: bytes, start: int, end: int) -> bytearray | None:
+def _checked(data: Data, start: int, end: int) -> bytearray | None:
     """The deflate stream ``data[start : end - 8]``, if the trailer after it agrees."""
     if end - start < 8:
         return None

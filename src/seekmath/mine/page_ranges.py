@@ -12,8 +12,9 @@ from typing import NamedTuple
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.mine.damage import Damage
 from seekmath.mine.fetch import read_range
+from seekmath.mine.record import PlainPage, Record
 from seekmath.mine.snapshot import PageRange
-from seekmath.mine.warc import Record, read_records
+from seekmath.mine.warc import read_records
 
 SUFFIX = ".ranges.jsonl"
 _MOST_GAP = 64 << 10
@@ -24,7 +25,7 @@ _PER_FILE = 2_000
 class RangedRecord(NamedTuple):
     """A record, and the name of the WARC file it was read from."""
 
-    record: Record
+    record: Record | PlainPage
     name: str
 
 

@@ -6,17 +6,12 @@ told to ``Damage`` with its place, and reading goes on at the next member or rec
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from seekmath.mine.damage import Damage
 from seekmath.mine.gzip_members import MAGIC, Piece, State, read_members
-from seekmath.mine.warc_head import (
-    BLANK_LINE,
-    block_digest_agrees,
-    field,
-    stated_length,
-    target_url,
-)
+from seekmath.mine.record import PlainPage, Record
+from seekmath.mine.warc_head import BLANK_LINE, block_digest_agrees, stated_length, target_url
 from seekmath.mine.window import Window
 
 #: A larger record is skipped.
@@ -32,38 +27,10 @@ _MORE, _NONE = -1, -2
 _ZEROS = "zero padding"
 
 
-class Record(NamedTuple):
-    """A WARC record: ``content[start:stop]`` is its block, ``lowered`` its head in lower case.
+def read_records(file: BinaryIO, damage: Damage) -> Iterator[Record | PlainPage]:
+    """Yield every record that is whole and may be a page, in the order of the file.
 
-    ``offset`` and ``length`` are bytes of the file. A record that shares a gzip member with others
-    has the member's offset, and its place and length in what that inflates to (``inner``).
-    """
-
-    head: bytes
-    lowered: bytes
-    content: bytes | bytearray
-    start: int
-    stop: int
-    offset: int
-    length: int
-    inner: int = -1
-
-    def block(self) -> bytes:
-        """What follows the head."""
-        return bytes(memoryview(self.content)[self.start : self.stop])
-
-    def place(self) -> str:
-        """``offset:length``, with ``+inner`` after the offset in a shared member."""
-        inner = f"+{self.inner}" if self.inner >= 0 else ""
-        return f"{self.offset}{inner}:{self.length}"
-
-    def field(self, name: bytes) -> str:
-        """The value of a field of the head (see ``warc_head.field``), or ``""``."""
-        return field(self.head, self.lowered, name)
-
-
-def read_records(file: BinaryIO, damage: Damage) -> Iterator[Record]:
-    """Yield every record that is whole, in the order of the file.
+    A record's content may be overwritten when the next is asked for.
 
     Args:
         file: seekable; the form is told from its first bytes.
@@ -78,9 +45,13 @@ def read_records(file: BinaryIO, damage: Damage) -> Iterator[Record]:
         yield from _gzip_records(window, damage)
 
 
-def _gzip_records(window: Window, damage: Damage) -> Iterator[Record]:
+def _gzip_records(window: Window, damage: Damage) -> Iterator[Record | PlainPage]:
     splitter = _Splitter(damage)
     for piece in read_members(window, damage):
+        if not isinstance(piece, Piece):
+            yield from splitter.finish()
+            yield piece
+            continue
         record = None
         if piece.state is State.WHOLE and piece.content.startswith(_VERSION):
             yield from splitter.finish()  # a member that begins a record ends what was before

@@ -1,18 +1,28 @@
 """A file seen through a window of bytes, so that readers hold megabytes of it, never all."""
 
+import mmap
+import os
 from typing import BinaryIO
 
-_BLOCK = 1 << 19
+_BLOCK = 8 << 20
+#: What slices to bytes and can be searched.
+Data = bytes | mmap.mmap
 
 
 class Window:
-    """Bytes ``start`` to ``start + len(data)`` of a seekable file; moves forward, or back."""
+    """Bytes ``start`` to ``start + len(data)`` of a seekable file; moves forward, or back.
 
-    def __init__(self, file: BinaryIO, block: int = _BLOCK) -> None:
+    A file on disk is mapped piece by piece, any other is read.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._block = block
         self._place = 0
-        self.data = b""
+        try:
+            self._mapped_size = os.fstat(file.fileno()).st_size
+        except OSError:  # not on disk
+            self._mapped_size = 0
+        self.data: Data = b""
         self.start = 0
         self.at_end = False  # data reaches the end of the file
 
@@ -48,11 +58,22 @@ class Window:
         return self.start + len(self.data)
 
     def _load(self, keep_from: int) -> None:
-        kept = self.data[keep_from - self.start :]
         after = self.start + len(self.data)
+        if self._mapped_size:
+            self._map(keep_from, min(after + _BLOCK, self._mapped_size))
+            return
         if self._place != after:
             self._file.seek(after)
-        block = self._file.read(self._block)
-        self.data, self.start = kept + block, keep_from
+        block = self._file.read(_BLOCK)
+        self.data, self.start = self.data[keep_from - self.start :] + block, keep_from
         self._place = after + len(block)
         self.at_end = not block
+
+    def _map(self, start: int, end: int) -> None:
+        self.at_end = end == self._mapped_size
+        if start >= end:
+            return
+        start -= start % mmap.ALLOCATIONGRANULARITY
+        number = self._file.fileno()
+        self.data = mmap.mmap(number, end - start, access=mmap.ACCESS_READ, offset=start)
+        self.start = start
