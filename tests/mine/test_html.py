@@ -77,6 +77,14 @@ def test_elements_named_for_boilerplate_go_but_never_most_of_the_page(name):
     assert "itself" in text_of(f"<div class='{name}'>{main}</div>")
 
 
+def test_lists_inside_lists_do_not_end_what_stands_around_them():
+    inner = "<dl><dt>b<dd>c</dl>"
+    text = text_of(f"<div><section><dl><dt>a<dd>{inner}d</dl><p>e</section></div><aside>x</aside>")
+    assert text.split() == ["a", "b", "c", "d", "e"]
+    text = text_of("<section><ul><li>a<dl><dt>b<dd><ul><li>c</ul></dl>d<li>e</ul><p>f</section>")
+    assert text.replace("-", " ").split() == ["a", "b", "c", "d", "e", "f"]
+
+
 def test_hidden_and_unclosed_elements():
     assert text_of("<p>a<span style='display: none'>b</span><i hidden>c</i> d") == "ac d"
     assert text_of("<p>a<script>b</p><p>c") == "a"

@@ -214,7 +214,7 @@ def _image(attributes: dict[str, str]) -> Found:
     from_url = bool(_TEX_URL.search(source))
     delimited = undelimited(alternative) != alternative or alternative.startswith("\\begin{")
     known = from_url or bool(_TEX_CLASS.search(names)) or delimited
-    if known and alternative and (delimited or _LOOKS_TEX.search(alternative)):
+    if known and alternative and not _SENTENCE.search(f"{alternative} "):
         return alternative, display
     return (_of_url(source) or None if from_url else None), display
 

@@ -4,9 +4,11 @@ import numpy as np
 
 from seekmath.mine.compiled import kernel
 from seekmath.mine.html_tokens import (
+    ADDRESS,
     BARRIER,
     CLOSES_P,
     DD,
+    DIV,
     DT,
     FOREIGN,
     H1,
@@ -17,7 +19,6 @@ from seekmath.mine.html_tokens import (
     KNOWN,
     LI,
     MAIN,
-    OL,
     OPTION,
     SELF_CLOSING,
     SKIPPED,
@@ -31,7 +32,6 @@ from seekmath.mine.html_tokens import (
     THEAD,
     TITLE,
     TR,
-    UL,
     VOID,
     A,
     Bytes,
@@ -70,12 +70,12 @@ def _find(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high:
 
 @kernel
 def _item_level(stack: Ints, kind: Ints, properties: Ints, depth: int, low: int, high: int) -> int:
-    """Level of the open list item that a new one ends; an inner list keeps it open."""
+    """Level of the open list item that a new one ends; what stands between keeps it open."""
     for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
         tag = kind[stack[level]]
         if low <= tag <= high:
             return level
-        if tag in (UL, OL) or _bits(properties, tag) & BARRIER:
+        if _bits(properties, tag) & SPECIAL and tag not in (P, DIV, ADDRESS):
             return -1
     return -1
 

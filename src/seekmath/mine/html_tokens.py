@@ -17,11 +17,12 @@ Ints = NDArray[np.int32]
 VOID, RAW, SKIPPED, BLOCK, SPECIAL, BARRIER, CLOSES_P, TABLE_PART = (1 << n for n in range(8))
 HEAD_CONTENT, IGNORED, FOREIGN, SOFT, ROLE_ONLY, CONTAINER = (1 << n for n in range(8, 14))
 # The tags that the nesting rules name; ``html_names.TAGS`` starts with them in this order.
-NESTED = "p li dt dd tr td th tbody thead tfoot table a head title option ul ol h1 h2 h3 h4 h5 h6"
+NESTED = """p li dt dd tr td th tbody thead tfoot table a head title option ul ol h1 h2 h3 h4 h5 h6
+    div address"""
 (
     P, LI, DT, DD, TR, TD, TH, TBODY, THEAD, TFOOT, TABLE, A, HEAD, TITLE, OPTION, UL, OL,
-    H1, H2, H3, H4, H5, H6,
-) = range(1, 24)  # fmt: skip
+    H1, H2, H3, H4, H5, H6, DIV, ADDRESS,
+) = range(1, 26)  # fmt: skip
 KNOWN = 256
 # Flags of a start tag, from its attributes; a formula's role stands above them.
 LINK, BOILERPLATE, MAIN, HIDDEN, SELF_CLOSING, KEPT, COMMENTS = (1 << n for n in range(7))
