@@ -20,6 +20,7 @@ _HELP = {
     "world": "Make a small web, problems and benchmarks to try the whole chain on.",
     "extract": "Print the text of pages, formulas kept as LaTeX.",
     "mine": "Mine a domain corpus from WARC files, round by round, from seed pages.",
+    "mine plan": "Say what mining a crawl of any size takes: core hours, storage, shuffles.",
     "decontaminate": "Drop the text of a corpus that quotes benchmark problems.",
     "tokenize": "Train or take a tokenizer and turn corpora into token shards.",
     "pretrain": "Pre-train a decoder on token shards, or continue from a model.",
@@ -34,7 +35,16 @@ _HELP = {
     "doctor": "Say what this machine has: sandbox, provers, GPUs, packages.",
     "run": "Run a recipe: every stage that is not finished yet.",
 }
-_NOT_STAGES = ("compare", "extract", "grade", "run-programs", "report", "doctor", "run")
+_NOT_STAGES = (
+    "mine plan",
+    "compare",
+    "extract",
+    "grade",
+    "run-programs",
+    "report",
+    "doctor",
+    "run",
+)
 
 
 class Commands(click.Group):
@@ -63,6 +73,8 @@ class Commands(click.Group):
         """Find the command; a misspelt one is answered with the nearest name."""
         import difflib
 
+        if (two := " ".join(args[:2])) in _HELP and " " in two:
+            return two, self.get_command(ctx, two), args[2:]
         if args and not args[0].startswith("-") and args[0] not in _HELP:
             near = difflib.get_close_matches(args[0], _HELP, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -143,6 +155,51 @@ def run(
         return
     Console().print(rich_table(folder))
     click.echo(f"report: {page}")
+
+
+@commands.command("mine plan", short_help=_HELP["mine plan"])
+@click.argument("run_dir", metavar="[RUN]", required=False, type=click.Path())
+@click.option("--pages", type=float, required=True, help="Pages to come, such as 40e9.")
+@click.option(
+    "--page-kib", type=float, default=0, help="Mean HTML of a page.  [default: as in RUN]"
+)
+@click.option("--nodes", type=int, default=100, show_default=True, help="Machines.")
+@click.option("--cores", type=int, default=64, show_default=True, help="Cores of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def mine_plan(
+    run_dir: str | None, pages: float, page_kib: float, nodes: int, cores: int, as_json: bool
+) -> None:
+    """Say what mining so many pages takes, from what RUN (a finished mine run) has taken.
+
+    Without RUN 3,000 pages of the embedded world are mined first, to measure this machine.
+    Example:
+
+        seekmath mine plan mined --pages 40e9 --page-kib 60 --nodes 100 --cores 64
+    """
+    from tempfile import TemporaryDirectory
+
+    from seekmath.mine.plan import plan, table
+
+    with TemporaryDirectory(prefix="seekmath-plan-") as folder:
+        run = Path(run_dir) if run_dir else _sample_run(Path(folder))
+        found = plan(run, pages, page_kib, nodes, cores)
+    click.echo(json.dumps(found) if as_json else table(found))
+
+
+def _sample_run(folder: Path) -> Path:
+    """A short run on a small world."""
+    from seekmath.core.log import Display
+    from seekmath.core.recipe import PlannedStage, validate
+    from seekmath.core.run import run_single
+    from seekmath.mine.plan import sample_settings
+    from seekmath.stages import STAGES
+
+    world, run = folder / "world", folder / "mined"
+    bodies = {"world": {"pages": 3000}, "mine": sample_settings(world)}
+    for name, out in (("world", world), ("mine", run)):
+        settings = validate("measuring", STAGES[name].settings, bodies[name])
+        run_single(PlannedStage(name, name, STAGES[name], settings, 0), out, Display(quiet=True))
+    return run
 
 
 @commands.command(short_help=_HELP["extract"])

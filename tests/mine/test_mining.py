@@ -12,11 +12,15 @@ from pathlib import Path
 import fsspec
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from seekmath.core.files import read_json
 from seekmath.core.job import Job
+from seekmath.core.records import DOCUMENT
+from seekmath.mine.datasheet import COLUMNS
 from seekmath.mine.executors import Engine
 from seekmath.mine.pages import extract_shards
+from seekmath.mine.plan import plan
 from seekmath.mine.settings import MineSettings
 from seekmath.world.settings import WorldSettings
 from seekmath.world.web import make_world
@@ -112,6 +116,35 @@ def test_two_processes_share_a_run_and_the_first_is_killed(world, whole, tmp_pat
     assert digests(out) == digests(whole)
     assert read_json(out / "stage.json")["state"] == "finished"
     assert not [path for path in (out / ".claims").iterdir() if not path.name.startswith(".")]
+
+
+def test_the_corpus_is_read_by_datasets_duckdb_and_polars(whole):
+    datasets = pytest.importorskip("datasets")
+    duckdb, polars = pytest.importorskip("duckdb"), pytest.importorskip("polars")
+    parts = str(whole / "corpus/*.parquet")
+    documents = read_json(whole / "stage.json")["metrics"]["documents"]
+    cache = str(whole.parent / "cache")
+    read = datasets.load_dataset("parquet", data_files=parts, split="train", cache_dir=cache)
+    assert read.column_names == list(COLUMNS) == DOCUMENT.names
+    assert len(read) == documents > 0
+    assert polars.scan_parquet(parts).select(polars.len()).collect().item() == documents
+    sql = f"select count(*), min(round), count(distinct source) from '{parts}'"
+    assert duckdb.sql(sql).fetchall() == [(documents, 1, documents)]
+    card = (whole / "corpus/README.md").read_text()
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["configs"][0]["data_files"] == "*.parquet"
+    assert f"{documents:,} documents" in card
+    sheet = read_json(whole / "datasheet.json")
+    assert sum(sheet["languages"].values()) == sheet["sizes"]["documents"] == documents
+
+
+def test_a_plan_is_proportional_to_pages(whole):
+    small, large = (plan(whole, pages, 0, 10, 8) for pages in (1e6, 1e9))
+    for part in ("storage_gb", "core_hours"):
+        key = "shards" if part == "storage_gb" else "extract"
+        assert large[part][key] == pytest.approx(1000 * small[part][key], rel=0.05, abs=30)
+    assert large["shuffle_gb"] == 1e9 * (32 + 16 * 14) / 1e9
+    assert plan(whole, 40e9, 0, 10, 8)["runs"] == 10
 
 
 def test_a_change_redoes_only_what_follows_from_it(world, whole, tmp_path):
