@@ -21,6 +21,7 @@ _ARGUMENTS = {"mine": "crawl"}
 _SINGULAR = {
     ("evaluate", "models"): "--model",
     ("evaluate", "benchmarks"): "--benchmark",
+    ("evaluate", "few_shot_models"): "--few-shot-model",
 }
 _EXAMPLES = {
     "world": "seekmath world --pages 2000 --out world",

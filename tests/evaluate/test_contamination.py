@@ -19,15 +19,18 @@ def test_a_quotation_is_found_through_mark_up_and_another_is_not():
     other = "A baker has 7 ovens and in every oven stand 30 loaves; how many loaves are there?"
     questions = {"a": QUESTION, "b": other}
     quoted = "Q: <b>A farmer keeps 12 hens and each</b> of them lays \\(2 x^2\\) eggs a day. A: 1"
-    assert found_in(questions, [quoted]) == ["a"]
-    assert found_in(questions, ["Something else altogether, of more than ten words, I say."]) == []
+    shares = found_in(questions, [quoted])
+    assert list(shares) == ["a"]
+    assert 0.5 < shares["a"] < 1  # the last words are not quoted
+    assert found_in(questions, [QUESTION])["a"] == 1
+    assert found_in(questions, ["Something else altogether, of more than ten words, I say."]) == {}
     chinese = "小明有三个苹果，又买了五个苹果，一共有多少个？"
-    assert found_in({"zh": chinese}, [f"例：{chinese}答案：8"]) == ["zh"]
+    assert found_in({"zh": chinese}, [f"例：{chinese}答案：8"]) == {"zh": 1}
 
 
 def test_a_short_question_is_matched_whole_and_a_bare_formula_is_not():
-    assert found_in({"s": "Find the derivative."}, ["Task: find the derivative of it"]) == ["s"]
-    assert found_in({"s": "x + y = z"}, ["x + y = z"]) == []
+    assert found_in({"s": "Find the derivative."}, ["Task: find the derivative of it"]) == {"s": 1}
+    assert found_in({"s": "x + y = z"}, ["x + y = z"]) == {}
 
 
 def test_files_without_problems_are_refused(tmp_path: Path):
@@ -53,11 +56,11 @@ def test_planted_examples_are_flagged_and_measured_apart(model_folder: Path, tmp
     )  # fmt: skip
     found = evaluate(settings, Job.open(tmp_path / "out"))
     details = read_json(tmp_path / "out/details.json")["m"]["test"]
-    assert details["flagged"] == ["test/1", "test/3"]
+    assert details["flagged"] == {"test/1": 1.0, "test/3": 1.0}
     assert "m/test/greedy-unseen" in found
     assert read_json(tmp_path / "out/results.json")["m/test/greedy-unseen"]["n"] == 4
     rows = read_parquet(tmp_path / "out/samples/m-test.parquet").to_pylist()
-    assert sum(row["flagged"] for row in rows) == 2
+    assert sum(row["overlap"] == 1 for row in rows) == 2
 
 
 @pytest.mark.shared
@@ -70,7 +73,7 @@ def test_examples_planted_in_real_test_sets_are_found(shared: Path):
         rows = list(read_jsonl(shared / "data" / f"{path}.jsonl.gz"))
         questions = {str(n): row[field] for n, row in enumerate(rows)}
         clean = found_in(questions, ["An example of somebody's own: what is the sum of 1 and 1?"])
-        assert clean == []
+        assert clean == {}
         places = list(range(0, len(rows), len(rows) // planted))[:planted]
         found = found_in(questions, [f"Problem: {questions[str(p)]} Solution: …" for p in places])
-        assert {str(place) for place in places} <= set(found)
+        assert {name for name, share in found.items() if share == 1} >= {str(p) for p in places}

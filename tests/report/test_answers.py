@@ -18,7 +18,7 @@ def answer(problem: int, model: str, k: int, right: bool, text: str = "It is $x^
     return {
         "problem_id": f"p{problem}", "benchmark": "test", "k": k, "question": f"Question {problem}",
         "completion": f"{model}: {text}", "extracted": "4", "verdict": right, "reason": "equal",
-        "gold": "worked\n#### 4", "stop_reason": "stop", "flagged": problem == 1, "tokens": 7,
+        "gold": "worked\n#### 4", "stop_reason": "stop", "tokens": 7, "overlap": problem == 1 or 0.0,
     }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def evaluation(folder: Path, text: str = "It is $x^2$.") -> Path:
     share = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 40}
     results = {f"{m}/test/{k}": share for m in ("one", "two") for k in ("greedy", "pass@2")}
     write_json(folder / "results.json", results)
-    counts = {"answers": 40, "flagged": ["p1"], "by_level": {"1": {"greedy": share}, "2": {}}}
+    counts = {"answers": 40, "flagged": {"p1": 1.0}, "by_level": {"1": {"greedy": share}, "2": {}}}
     write_json(folder / "details.json", {m: {"test": counts} for m in ("one", "two")})
     return folder
 

@@ -75,7 +75,7 @@ SAMPLE = pa.schema(
 
 #: One answer to a problem of a benchmark: a sample with its question, its place in the benchmark,
 #: the tokens that the model wrote, how the programs that ran for it ended, the verdict on their
-#: output, and whether the problem stands in worked examples or training data ("flagged").
+#: output, and how much of the problem stands in one worked example or training problem (0 to 1).
 ANSWER = pa.schema(
     [
         *SAMPLE,
@@ -85,6 +85,6 @@ ANSWER = pa.schema(
         ("tokens", pa.int32()),
         ("programs", _STRINGS),
         ("program_right", pa.bool_()),
-        ("flagged", pa.bool_()),
+        ("overlap", pa.float32()),
     ]
 )

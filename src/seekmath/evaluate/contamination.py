@@ -4,6 +4,7 @@ The rule is that of mining: a common 10-gram of words, or the whole text where i
 The prompts of the paper's own repository hold 11 problems of miniF2F-valid and 2 of OCW.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,27 +16,34 @@ _FIELDS = ("question", "problem", "input", "prompt", "informal_statement", "solu
 Gram = tuple[str, ...]
 
 
-def found_in(questions: Mapping[str, str], texts: Iterable[str]) -> list[str]:
-    """Ids of the questions that a text quotes, in the order of ``questions``.
+def found_in(questions: Mapping[str, str], texts: Iterable[str]) -> dict[str, float]:
+    """Questions that a text quotes, in their order: id → the largest share of grams in one text.
 
     A text is one worked example or training problem; questions are matched by their words alone,
-    so neither mark-up nor the spacing of formulas hides a quotation.
+    so neither mark-up nor the spacing of formulas hides a quotation. A share of 1 is the whole
+    question; a small one is a phrase, which families of problems have in common.
     """
     index: dict[Gram, list[str]] = {}
+    count: dict[str, int] = {}
     lengths: set[int] = set()
     for name, question in questions.items():
         words = plain_words(question)
         if length := gram_length(words):
             lengths.add(length)
-            for gram in _grams(words, length):
+            grams = set(_grams(words, length))
+            count[name] = len(grams)
+            for gram in grams:
                 index.setdefault(gram, []).append(name)
-    found: set[str] = set()
+    shares: dict[str, float] = {}
     for text in texts:
         words = plain_words(text)
+        hits: Counter[str] = Counter()
         for length in lengths:
-            for gram in _grams(words, length):
-                found.update(index.get(gram, ()))
-    return [name for name in questions if name in found]
+            for gram in set(_grams(words, length)) & index.keys():
+                hits.update(index[gram])
+        for name, n in hits.items():
+            shares[name] = max(shares.get(name, 0.0), n / count[name])
+    return {name: shares[name] for name in questions if name in shares}
 
 
 def _grams(words: list[str], length: int) -> Iterator[Gram]:

@@ -88,7 +88,7 @@ class _Asked:
         self,
         model: str,
         benchmark: Benchmark,
-        seen: set[str],
+        seen: dict[str, float],
         path: Path,
         show: Callable[[float], None],
     ) -> None:
@@ -105,7 +105,7 @@ class _Asked:
             for problem in benchmark.problems
             for k in answerer.ks(problem.id, sampled)
         ]
-        flagged = seen | _in_shots(benchmark, shots)
+        quoted = _larger(seen, _in_shots(benchmark, shots))
         problems = {problem.id: problem for problem in benchmark.problems}
         mode = mode_of(benchmark, settings.mode)
         journal = Journal(path.with_name(f".{path.stem}.jsonl"))
@@ -118,7 +118,7 @@ class _Asked:
         try:
             left = [ask for ask in asks if (ask.problem_id, ask.k) not in journal.rows]
             answerer.answer(left, keep)
-            _write(path, asks, journal, problems, flagged, benchmark.name)
+            _write(path, asks, journal, problems, quoted, benchmark.name)
         finally:
             journal.close()
         journal.remove()
@@ -169,7 +169,7 @@ def _write(
     asks: list[Ask],
     journal: Journal,
     problems: dict[str, Problem],
-    flagged: set[str],
+    quoted: dict[str, float],
     benchmark: str,
 ) -> None:
     """All answers in the order of the benchmark, with what the journal need not repeat."""
@@ -185,7 +185,7 @@ def _write(
                 "gold": problem.answer,
                 "subject": problem.subject,
                 "level": problem.level,
-                "flagged": problem.id in flagged,
+                "overlap": quoted.get(problem.id, 0.0),
             }
 
     write_parquet(path, list(rows()), ANSWER)
@@ -217,18 +217,22 @@ def _sample_paths(
     return paths
 
 
-def _seen(settings: EvaluateSettings, benchmark: Benchmark) -> set[str]:
-    """Problems that stand in training data."""
-    found: set[str] = set()
+def _seen(settings: EvaluateSettings, benchmark: Benchmark) -> dict[str, float]:
+    """Problems that stand in training data, and how much of each."""
+    found: dict[str, float] = {}
     for path in settings.seen:
-        found |= set(found_in(benchmark.texts, texts_of(path)))
+        found = _larger(found, found_in(benchmark.texts, texts_of(path)))
     return found
 
 
-def _in_shots(benchmark: Benchmark, shots: Shots) -> set[str]:
+def _larger(some: dict[str, float], others: dict[str, float]) -> dict[str, float]:
+    return {name: max(some.get(name, 0.0), others.get(name, 0.0)) for name in {**some, **others}}
+
+
+def _in_shots(benchmark: Benchmark, shots: Shots) -> dict[str, float]:
     """Problems that stand in the worked examples."""
     texts = [f"{shot.question}\n{shot.solution}" for group in shots.values() for shot in group]
-    return set(found_in(benchmark.texts, texts)) if texts else set()
+    return found_in(benchmark.texts, texts) if texts else {}
 
 
 @contextmanager

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 #: Columns of the stored answers that metrics need.
 NEEDED = [
     "problem_id", "k", "extracted", "verdict", "reason", "stop_reason", "tokens", "rewards",
-    "subject", "level", "flagged", "program_right", "programs",
+    "subject", "level", "overlap", "program_right", "programs",
 ]  # fmt: skip
 
 
@@ -68,7 +68,9 @@ def details_of(rows: list[Row]) -> dict[str, Any]:
         "tokens_total": sum(tokens),
         "by_subject": _parts(judged, "subject"),
         "by_level": _parts(judged, "level"),
-        "flagged": sorted({row["problem_id"] for row in rows if row.get("flagged")}),
+        "flagged": {
+            row["problem_id"]: round(row["overlap"], 3) for row in rows if row.get("overlap")
+        },
         "vote_calibration": vote_calibration([_majority(group) for group in groups])
         if groups
         else None,
@@ -111,7 +113,7 @@ def _accuracies(rows: list[Row]) -> dict[str, Estimate]:
     programs = [row["program_right"] for row in greedy if row.get("program_right") is not None]
     if programs:
         metrics["program"] = wilson(sum(programs), len(greedy))
-    clean = [row["verdict"] for row in greedy if not row.get("flagged")]
+    clean = [row["verdict"] for row in greedy if not row.get("overlap")]
     if clean and len(clean) < len(greedy):
         metrics["greedy-unseen"] = wilson(sum(clean), len(clean))
     return metrics

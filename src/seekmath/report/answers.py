@@ -14,7 +14,7 @@ from seekmath.report.runs import Row, Stage
 _GREEDY = -1
 _LIGHT = ["problem_id", "benchmark", "k", "extracted", "verdict"]
 _WHOLE = [
-    *_LIGHT, "question", "completion", "reason", "gold", "stop_reason", "flagged", "tokens",
+    *_LIGHT, "question", "completion", "reason", "gold", "stop_reason", "overlap", "tokens",
 ]  # fmt: skip
 _MOST_CHARACTERS = 3000
 #: Problems of each benchmark that a page shows.
@@ -141,7 +141,7 @@ def _problems(
                 visible(problem),
                 with_formulas(cut_text(one["question"], _MOST_CHARACTERS)[0]),
                 with_formulas(_gold(one["gold"])),
-                any(row["flagged"] for _, row in rows),
+                any(row["overlap"] for _, row in rows),
                 answers,
             )
         )

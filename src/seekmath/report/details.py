@@ -23,11 +23,18 @@ def read_details(stage: Stage) -> list[dict[str, Any]]:
                         **{name: found.get(name) for name in _COUNTS},
                         "unjudged": len(found.get("unjudged") or ()),
                         "flagged": len(found.get("flagged") or ()),
+                        "mostly": _mostly(found.get("flagged")),
                         "by_subject": found.get("by_subject") or {},
                         "by_level": found.get("by_level") or {},
                     }
                 )
     return rows
+
+
+def _mostly(flagged: Any) -> int:
+    """Flagged problems of which half or more is quoted."""
+    shares = flagged.values() if isinstance(flagged, dict) else ()
+    return sum(isinstance(share, int | float) and share >= 0.5 for share in shares)
 
 
 def parts(rows: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
