@@ -18,7 +18,8 @@ def answer(problem: int, model: str, k: int, right: bool, text: str = "It is $x^
     return {
         "problem_id": f"p{problem}", "benchmark": "test", "k": k, "question": f"Question {problem}",
         "completion": f"{model}: {text}", "extracted": "4", "verdict": right, "reason": "equal",
-        "gold": "worked\n#### 4", "stop_reason": "stop", "tokens": 7, "overlap": problem == 1 or 0.0,
+        "gold": "worked\n#### 4", "stop_reason": "stop", "tokens": 7,
+        "overlap": float(problem == 1),
     }  # fmt: skip
 
 
