@@ -24,6 +24,8 @@ def _value(record: int | str) -> int:
             pass
     if record == "allocate":
         return len(bytearray(4 << 30))
+    if record == "allocate a little":
+        return len(bytearray(512 << 20))
     if record == "crash":
         os.abort()
     if isinstance(record, str):

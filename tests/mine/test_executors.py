@@ -35,6 +35,15 @@ def test_each_budget_costs_its_record_alone(tmp_path):
     assert [one["quarantined"] for one in done] == [[1], [1], [1], []]
 
 
+def test_a_bound_on_memory_ends_with_its_stage(tmp_path):
+    bounded, free = stage_in(tmp_path / "a", record_mib=256), stage_in(tmp_path / "b")
+    with Engine(str(tmp_path), workers=1) as engine:
+        engine.map(bounded, shards_of([1]))
+        [manifest] = engine.map(free, shards_of(["allocate a little"]))
+    assert manifest["quarantined"] == []
+    assert manifest["total"] == 512 << 20
+
+
 def test_a_worker_that_somebody_kills_costs_no_record(tmp_path):
     stage = stage_in(tmp_path)
     [shard] = shards_of([1, "2.0", 3])

@@ -130,7 +130,7 @@ def run_shard(
     if watched:
         # The default action of the timer's signal ends the process; Python's own needs Python.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    if watched and stage.record_mib:
+    if watched:
         _limit_memory(stage.record_mib)
     function: Step = pkgutil.resolve_name(stage.function)
     try:
@@ -239,7 +239,11 @@ def place_in(path: str) -> int:
 
 
 def _limit_memory(budget_mib: int) -> None:
+    """Bound what this process may allocate from now on; 0 lifts the bound of an earlier shard."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if not budget_mib:
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+        return
     with open("/proc/self/statm") as file:
         used = int(file.read().split()[_STATM_DATA]) * resource.getpagesize()
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (used + (budget_mib << 20), hard))
