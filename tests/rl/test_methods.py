@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,14 @@ def test_masked_and_punished_outputs(base, tmp_path):
     assert punished[0]["reward_mean"] == pytest.approx(kept[0]["reward_mean"] - share)
     assert masked[0]["reward_mean"] == kept[0]["reward_mean"]
     assert masked[0]["loss"] != kept[0]["loss"]
+
+
+def test_the_method_that_the_docs_add_works():
+    page = (Path(__file__).parents[2] / "docs" / "rl.md").read_text()
+    code = page.split("### A seventh method")[1].split("```python\n")[1].split("```")[0]
+    names: dict = {}
+    exec(code, names)
+    group = [judged(True, 0), judged(False, 1)]
+    group[0] = replace(group[0], total=1.0)
+    found = names["above_the_mean"]([group])
+    assert [c.token_advantages for c in found.credits] == [[0.5], [-0.5, -0.5]]
