@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 r"""Peers of extraction: trafilatura, resiliparse, and resiliparse with OpenWebMath's rules.
 
 OpenWebMath's extraction (Paster et al. 2023, arXiv 2310.06786, section 3.3 and appendix) is

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 r"""Torture pages: the same formulas in each form that formulas have on the web, and the measures.
 
 A page holds numbered paragraphs, a formula between two words that stand nowhere else, among
