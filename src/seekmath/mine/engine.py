@@ -11,6 +11,7 @@ may take: a timer of processor time, and a bound on allocated memory.
 """
 
 import contextlib
+import ctypes
 import json
 import mmap
 import os
@@ -142,6 +143,8 @@ def run_shard(
         raise
     finally:
         beat.between()
+        if watched:
+            _give_back()
     manifest = {"made_from": made_from(stage, shard), **counts, "quarantined": sorted(left_out)}
     put_json(manifest_place(stage, shard), manifest)
     return manifest
@@ -236,6 +239,12 @@ def place_in(path: str) -> int:
     """The record number a worker wrote into its file; -1 where it was between records."""
     raw = Path(path).read_bytes()
     return int(_PLACE.unpack(raw)[0]) if len(raw) == _PLACE.size else _BETWEEN
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, so that one large shard does not weigh on all later."""
+    with contextlib.suppress(AttributeError, OSError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _limit_memory(budget_mib: int) -> None:
