@@ -15,7 +15,7 @@ from seekmath.verify.sandbox import Backend, Sandbox
 
 # Of each extra, the packages without which its commands do not run.
 _EXTRAS = {
-    "mine": ("fasttext", "isal", "selectolax", "pebble"),
+    "mine": ("numba", "isal", "selectolax", "pebble"),
     "train": ("torch", "tokenizers", "safetensors"),
     "report": ("jinja2",),
     "tools": ("sympy",),

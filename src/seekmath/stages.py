@@ -14,7 +14,7 @@ from seekmath.world.settings import WorldSettings
 
 STAGES = {
     "world": StageType(WorldSettings, "seekmath.world.web:make_world"),
-    "mine": StageType(MineSettings, "seekmath.mine.rounds:mine", version=2, shared=True),
+    "mine": StageType(MineSettings, "seekmath.mine.rounds:mine", version=3, shared=True),
     "decontaminate": StageType(DecontaminateSettings, "seekmath.mine.decontaminate:decontaminate"),
     "tokenize": StageType(TokenizeSettings, "seekmath.corpus.shards:tokenize"),
     "pretrain": StageType(PretrainSettings, "seekmath.train.pretrain:pretrain"),

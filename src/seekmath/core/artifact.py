@@ -19,7 +19,7 @@ State = Literal["running", "finished", "failed", "interrupted"]
 # Larger files are known by size and modification time: hashing 100 GB before each run is no help.
 _HASH_WHOLE_BELOW = 256 << 20
 _OWN = {MANIFEST, "metrics.jsonl", "checkpoints"}
-_PACKAGES = ("seekmath", "numpy", "pyarrow", "torch", "tokenizers", "fasttext-numpy2", "numba")
+_PACKAGES = ("seekmath", "numpy", "pyarrow", "torch", "tokenizers", "numba")
 
 
 class Manifest(BaseModel):

@@ -42,7 +42,7 @@ def write_scores(
         "scores",
         "seekmath.mine.corpus_files:scores_of_shard",
         engine.run,
-        {"round": number},
+        {"round": number, "scorer": settings.scorer},
         record_cpu_s=settings.page_cpu_s,
     )
     shards = [Shard(f"{at:05d}", after=(last.made_from,)) for at in range(crawl.shards)]

@@ -71,14 +71,20 @@ def sum_hosts(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     }
 
 
+def candidate_hosts(stage: Stage, number: int) -> pa.Array:
+    """Names of the hosts that were candidates in round ``number``."""
+    places = all_partitions(stage, number, "hosts/candidates")
+    tables = [read_columns(place, ["host"]) for place in places]
+    return pa.concat_tables(tables)["host"].combine_chunks()
+
+
 def count_prefixes(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     """One shard's pages and collected pages under each prefix of the candidate hosts."""
     number = stage.parameters["round"]
-    places = all_partitions(stage, number, "hosts/candidates")
-    wanted = pa.concat_tables([read_columns(place, ["host"]) for place in places])["host"]
+    wanted = candidate_hosts(stage, number)
     kept = kept_columns(stage, shard, "host", "path")
     collected_N = collected_in(stage, shard, number, len(kept))
-    rows = np.flatnonzero(pc.is_in(kept["host"], wanted.combine_chunks()).to_numpy())
+    rows = np.flatnonzero(pc.is_in(kept["host"], wanted).to_numpy())
     some, taken = kept.take(pa.array(rows)), collected_N[rows].tolist()
     pages: Counter[tuple[str, str]] = Counter()
     found: Counter[tuple[str, str]] = Counter()

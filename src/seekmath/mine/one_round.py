@@ -85,15 +85,23 @@ def run_round(
     """Do the round that follows ``before``; what is done already is only read."""
     number, shards = len(before) + 1, crawl.shards
     partitions = partitions_for(crawl.kept)
-    common = {"shards": shards, "partitions": partitions}
+    common = {"shards": shards, "partitions": partitions, "scorer": settings.scorer}
     steps = _Steps(engine, number, common, before[-1].made_from if before else crawl.made_from)
     trained = _train(steps, settings, seed, crawl, before)
-    scored = steps(f"{_STEPS}:score_shard", shards)
+    own = (settings.scorer,) if settings.scorer else ()
+    scored = steps(f"{_STEPS}:score_shard", shards, inputs=own)
     budget = {"least_score": settings.least_score, "keep_tokens": settings.keep_tokens}
     steps(f"{_STEPS}:cut_all", parameters=budget)
     collected = steps(f"{_STEPS}:collect_shard", shards)
     domains = _domains(steps, settings, shards, partitions)
-    joined = steps(f"{_STEPS}:join_shard", shards, {"labelled": crawl.labels})
+    joined = steps(
+        f"{_STEPS}:join_shard",
+        shards,
+        {
+            "labelled": crawl.labels,
+            "negatives_off_candidates": settings.negatives_off_candidates,
+        },
+    )
     report = {
         "round": number,
         "partitions": partitions,
@@ -124,9 +132,11 @@ def _train(
     keep_out = others > 0
     others = others or crawl.kept - positives
     wanted = min(positives, settings.seed_limit)
+    if settings.scorer:
+        return {"seeds": positives, "negatives": 0}
     negatives = min(others, math.ceil(wanted * settings.negatives_per_seed))
     draw = {
-        "keep_collected_out": keep_out,
+        "keep_seedlike_out": keep_out,
         "positives": {
             "wanted": wanted,
             "there": positives,

@@ -19,9 +19,10 @@ from seekmath.core.places import get_json, put_json, reading, writing
 from seekmath.mine.annotate import match
 from seekmath.mine.calibration import histogram
 from seekmath.mine.engine import Beat, Shard, Stage
-from seekmath.mine.host_counts import count_hosts, marked_before
+from seekmath.mine.fasttext_score import Classifier
+from seekmath.mine.host_counts import candidate_hosts, count_hosts, marked_before
 from seekmath.mine.ranking import Cut, below_share, drawn_keys, find_cut, lowest
-from seekmath.mine.recall import Classifier, train_on, training_plan
+from seekmath.mine.recall import train_on, training_plan
 from seekmath.mine.round_files import (
     MODEL,
     all_shards,
@@ -31,6 +32,7 @@ from seekmath.mine.round_files import (
     pages_place,
     positive_before,
 )
+from seekmath.mine.scorer import user_scorer
 from seekmath.mine.tables import load_array, read_columns, read_rows, save_array
 from seekmath.mine.truth import measured_pages
 
@@ -44,14 +46,14 @@ Score = Callable[[pa.Array], NDArray[np.float64]]
 def draw_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     """The shard's seeds and random pages that may be trained on, with their words.
 
-    Random pages leave out seeds and, from round 2 on, what was collected in the round before.
+    Random pages leave out seeds and, from round 2 on, what looks like one (``join_shard``).
     """
     number = stage.parameters["round"]
     kept = kept_columns(stage, shard, "row", "key", "host")
     positive_N = positive_before(stage, shard, number)
     other_N = ~positive_N
-    if stage.parameters["keep_collected_out"]:
-        other_N &= ~collected_in(stage, shard, number - 1, len(kept))
+    if number > 1 and stage.parameters["keep_seedlike_out"]:
+        other_N = load_array(at_round(stage, number - 1, "random", f"{shard.name}.npy"))
     keys_N = kept["key"].to_numpy()
     chosen_N, drawn_N = np.zeros(len(kept), bool), np.zeros(len(kept), np.uint64)
     for mask_N, kind in ((positive_N, "positives"), (other_N, "negatives")):
@@ -104,7 +106,7 @@ def train_all(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
             "epochs": settings.epochs,
             "learning_rate": model.learning_rate,
             "dim": settings.dim,
-            "words": len(model.vocabulary),
+            "words": len(model.words),
         },
         "calibration": calibration,
     }
@@ -122,6 +124,8 @@ def _taken_words(places: Iterable[str], taken: NDArray[np.bool_]) -> Iterator[st
 
 def load_score(stage: Stage, number: int) -> tuple[Score, str]:
     """The function that scores in round ``number``, and the column it reads."""
+    if stage.parameters["scorer"]:
+        return user_scorer(stage.parameters["scorer"]), "text"
     with reading(at_round(stage, number, MODEL)) as file:
         return Classifier.read(file).score, "words"
 
@@ -190,17 +194,26 @@ def collect_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
 
 
 def join_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
-    """Uncollected pages under prefixes marked so far join the seeds; counts for the next round."""
+    """Uncollected pages under prefixes marked so far join the seeds; counts for the next round.
+
+    Random pages of the next round are neither seeds nor collected nor, where the settings say so,
+    on a candidate host.
+    """
     number = stage.parameters["round"]
     kept = kept_columns(stage, shard, "host", "path")
     collected_N = collected_in(stage, shard, number, len(kept))
     joined_N = under(marked_before(stage, number + 1), kept) & ~collected_N
     positive_N = positive_before(stage, shard, number) | joined_N
     save_array(at_round(stage, number, "positive", f"{shard.name}.npy"), positive_N)
+    random_N = ~positive_N & ~collected_N
+    if stage.parameters["negatives_off_candidates"]:
+        hosts = candidate_hosts(stage, number)
+        random_N &= ~pc.is_in(kept["host"], hosts).to_numpy()
+    save_array(at_round(stage, number, "random", f"{shard.name}.npy"), random_N)
     found = {
         "joined": int(joined_N.sum()),
         "positives": int(positive_N.sum()),
-        "negatives": int((~positive_N & ~collected_N).sum()),
+        "negatives": int(random_N.sum()),
     }
     if stage.parameters["labelled"]:
         measured_pages(stage, shard, number, collected_N)

@@ -66,6 +66,12 @@ class MineSettings(Settings):
     )
 
     dim: int = Field(256, ge=1, description="fastText vector size (paper: 256)")
+    width: int = Field(
+        32,
+        ge=1,
+        description="numbers of a vector that are trained; more change the model less than another"
+        " seed does, `dim` or more is fastText exactly",
+    )
     learning_rate: float = Field(0.1, gt=0, description="fastText learning rate (paper: 0.1)")
     word_ngrams: int = Field(3, ge=1, le=5, description="longest word n-gram (paper: 3)")
     min_count: int = Field(3, ge=1, description="rarer words are left out (paper: 3)")
@@ -86,9 +92,19 @@ class MineSettings(Settings):
         description="words on fewer hosts of the training pages are left out; where seeds stand"
         " on few hosts, one more than these keeps the classifier from learning the hosts' names",
     )
+    scorer: Source = Field(
+        "",
+        description="instead of fastText: a Python file with score(texts), which returns a number"
+        " from 0 to 1 for each text",
+    )
     seed_limit: int = Field(500_000, ge=1, description="most positive pages (paper: 500,000)")
     negatives_per_seed: float = Field(
         1.0, gt=0, description="random pages for each positive page (paper: 1)"
+    )
+    negatives_off_candidates: bool = Field(
+        False,
+        description="from round 2 on no random pages from candidate hosts (host_share), of which"
+        " many pages are of the domain though not collected yet",
     )
 
     keep_tokens: int = Field(

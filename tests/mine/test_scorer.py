@@ -1,0 +1,51 @@
+"""A function of one's own in place of fastText: checked, and its faults told in plain words."""
+
+import pyarrow as pa
+import pytest
+
+from seekmath.core.files import BadInput
+from seekmath.mine.scorer import user_scorer
+
+TEXTS = pa.array(["a proof", "a recipe", ""])
+
+
+def scorer(tmp_path, code):
+    path = tmp_path / "mine.py"
+    path.write_text(code, "utf-8")
+    return user_scorer(str(path))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def score(texts): return ['proof' in text for text in texts]",
+        "import numpy as np\ndef score(texts): return np.array([1, 0, 0])",
+    ],
+)
+def test_lists_and_arrays_are_taken(tmp_path, code):
+    assert scorer(tmp_path, code)(TEXTS).tolist() == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("def score(texts): return [1, 0]", "needed: 3 numbers from 0 to 1"),
+        ("def score(texts): return [1, 0, 4.5]", r"4\.5 \(a log-odds x becomes one"),
+        ("def score(texts): return [1, 0, float('nan')]", "nan"),
+        ("def score(texts): return 'high'", "found: str"),
+        ("def score(texts): return [[1], [0], [1]]", r"shape \(3, 1\)"),
+        ("def score(texts): return texts[9]", "fails on 3 texts: IndexError"),
+    ],
+)
+def test_anything_else_is_refused_by_name(tmp_path, code, told):
+    with pytest.raises(BadInput, match=told):
+        scorer(tmp_path, code)(TEXTS)
+
+
+def test_a_file_without_the_function_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="has no function 'score'"):
+        scorer(tmp_path, "def rate(texts): return []")
+    with pytest.raises(BadInput, match="fails when it is loaded: ZeroDivisionError"):
+        scorer(tmp_path, "1 / 0")
+    with pytest.raises(BadInput, match="no such file"):
+        user_scorer(str(tmp_path / "none.py"))
