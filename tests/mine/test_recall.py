@@ -1,9 +1,8 @@
 """A round's training: reliable, the same every time; and a run with a scorer of one's own."""
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from seekmath.core.files import read_json
+from seekmath.core.files import read_json, read_parquet
 from seekmath.core.job import Job
 from seekmath.mine.recall import train_on, training_plan, training_settings
 from seekmath.mine.rounds import mine
@@ -53,7 +52,7 @@ def test_a_scorer_of_ones_own_decides_what_is_collected(tmp_path):
         mine(settings, job)
     [report] = read_json(tmp_path / "out/rounds.json")
     assert "training" not in report
-    rows = pq.read_table(tmp_path / "out/corpus", columns=["text", "score"]).to_pylist()
+    rows = read_parquet(tmp_path / "out/corpus", ["text", "score"]).to_pylist()
     assert rows
     assert all(row["score"] >= 0.5 and row["text"].count("$") >= 5 for row in rows)
     assert sum(row["pages"] for row in report["histogram"]) == report["scored"]
