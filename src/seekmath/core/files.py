@@ -86,11 +86,20 @@ def _is_abandoned(scratch: Path) -> bool:
     machine, _, rest = scratch.name.removeprefix(SCRATCH_PREFIX).partition("+")
     process = rest.partition("+")[0]
     if machine == socket.gethostname() and process.isdigit():
-        return int(process) == os.getpid() or not Path(f"/proc/{process}").exists()
+        return int(process) == os.getpid() or not _is_alive(process)
     try:
         return time.time() - scratch.stat().st_mtime > _ABANDONED_AFTER_S
     except FileNotFoundError:
         return False
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process of this machine runs; one that is dead but not yet waited for does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 def write_json(path: str | Path, value: Any) -> None:

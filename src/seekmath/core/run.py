@@ -151,6 +151,8 @@ def _run_stage(
     with _recorded(manifest, out), Job.open(out, stage.seed, display) as job:
         function = pkgutil.resolve_name(stage.type.function)
         manifest.metrics = function(settings, job) or {}
+    # What was still dying when this attempt began.
+    clean_scratch(out)
     display.end(
         f"[green]✓[/] {label}: {manifest.wall_s:.0f} s, {manifest.peak_memory_mib:,.0f} MiB"
     )

@@ -123,6 +123,7 @@ def _started(process: str) -> str:
     """When a process of this machine started, in ticks since boot; "" where there is none."""
     try:
         # The name in brackets may hold spaces; the start is the 20th field after it.
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
     except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
         return ""
