@@ -2,9 +2,9 @@
 
 The order of the texts, the first values and every update are those of fastText on one thread, so
 with as many numbers in a row as its ``dim`` the model is fastText's own to the last digits of
-float32 (checked in the tests). But texts act on a row only along the output row, so beyond a few
-dozen numbers a wider row changes the model less than another seed does: by default 32 of a row's
-256 numbers are trained, at an eighth of the time and memory.
+float32 (checked in the tests). Texts act on a row only along the output row, so by default 32 of a
+row's 256 numbers are trained, scaled to the same length, at about an eighth of the time; such models
+vary more from seed to seed (benchmarks/recall_training.py).
 """
 
 # N texts, T tokens, V words, K buckets, W numbers of a row

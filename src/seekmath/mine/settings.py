@@ -69,8 +69,8 @@ class MineSettings(Settings):
     width: int = Field(
         32,
         ge=1,
-        description="numbers of a vector that are trained; more change the model less than another"
-        " seed does, `dim` or more is fastText exactly",
+        description="numbers of a vector that are trained: few are fast and vary more with the"
+        " seed, `dim` or more is fastText exactly",
     )
     learning_rate: float = Field(0.1, gt=0, description="fastText learning rate (paper: 0.1)")
     word_ngrams: int = Field(3, ge=1, le=5, description="longest word n-gram (paper: 3)")
