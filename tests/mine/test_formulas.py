@@ -79,3 +79,11 @@ def test_macros_that_never_end_are_left_alone():
     page = r"<p>\(\newcommand{\a}{\b\b}\newcommand{\b}{\a\a}\) and \(\a\)</p>"
     assert len(text_of(page)) < 100_000
     assert re.search(r"and \$", text_of(page))
+
+
+def test_a_title_that_only_names_the_image_does_not_hide_its_latex():
+    image = '<img src="https://latex.codecogs.com/gif.latex?V%20%3D%20I%20R" title="formula" />'
+    _, text, formulas = main_text(f"<main><p>Ohm's law says {image}, as measured.</p></main>")
+    assert "$V = I R$" in text
+    assert "formula" not in text
+    assert formulas == 1

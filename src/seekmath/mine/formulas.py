@@ -214,9 +214,12 @@ def _image(attributes: dict[str, str]) -> Found:
     from_url = bool(_TEX_URL.search(source))
     delimited = undelimited(alternative) != alternative or alternative.startswith("\\begin{")
     known = from_url or bool(_TEX_CLASS.search(names)) or delimited
+    written = _of_url(source) if from_url else ""
     if known and alternative and not _SENTENCE.search(f"{alternative} "):
-        return alternative, display
-    return (_of_url(source) or None if from_url else None), display
+        # A title such as "formula" names the image; its address spells the LaTeX.
+        named = not delimited and not _LOOKS_TEX.search(alternative)
+        return (written if named and written else alternative), display
+    return written or None, display
 
 
 def _of_url(source: str) -> str:
