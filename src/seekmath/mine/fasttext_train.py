@@ -3,7 +3,7 @@
 The order of the texts, the first values and every update are those of fastText on one thread, so
 with as many numbers in a row as its ``dim`` the model is fastText's own to the last digits of
 float32 (checked in the tests). Texts act on a row only along the output row, so by default 32 of a
-row's 256 numbers are trained, scaled to the same length, at about an eighth of the time; such models
+row's 256 numbers are trained, scaled to the same length, at about an eighth of the time; they
 vary more from seed to seed (benchmarks/recall_training.py).
 """
 
