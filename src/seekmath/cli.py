@@ -31,6 +31,7 @@ _HELP = {
     "compare": "Compare two evaluated models problem by problem.",
     "grade": "Judge recorded answers against gold answers.",
     "run-programs": "Run recorded programs in the sandbox, compare results.",
+    "prove": "Check formal proofs with Coq or Isabelle.",
     "report": "Write the HTML report of a run.",
     "doctor": "Say what this machine has: sandbox, provers, GPUs, packages.",
     "run": "Run a recipe: every stage that is not finished yet.",
@@ -41,6 +42,7 @@ _NOT_STAGES = (
     "extract",
     "grade",
     "run-programs",
+    "prove",
     "report",
     "doctor",
     "run",
@@ -60,6 +62,10 @@ class Commands(click.Group):
             from seekmath.options import stage_command
 
             return stage_command(cmd_name, _HELP[cmd_name], run_stage)
+        if cmd_name == "prove":
+            from seekmath.prove_command import prove
+
+            return prove
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

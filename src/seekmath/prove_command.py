@@ -1,0 +1,114 @@
+"""``seekmath prove``: formal proofs checked by a prover. Floor 6."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seekmath.verify.prover import Prover
+
+
+@click.command("prove", short_help="Check formal proofs with Coq or Isabelle.")
+@click.argument("statements", type=click.Path(), metavar="STATEMENTS")
+@click.option("--proofs", type=click.Path(), help="JSON lines: name and proof or completion.")
+@click.option("--automation", is_flag=True, help="Let the prover's own tactics try each.")
+@click.option("--out", required=True, help="JSON lines with verdict, reason and assumptions.")
+@click.option("--split", default="", help="Only statements with this split.")
+@click.option("--title", default="", help="Of the benchmark, as in miniF2F.")
+@click.option(
+    "--prover",
+    "which",
+    type=click.Choice(["coq", "isabelle"]),
+    default="coq",
+    show_default=True,
+    help="What checks them.",
+)
+@click.option(
+    "--server",
+    default="",
+    metavar="HOST:PORT:PASSWORD",
+    help="A running Isabelle server; else one is started.",
+)
+@click.option(
+    "--cpu-s",
+    type=click.FloatRange(0.1),
+    default=10.0,
+    show_default=True,
+    help="Processor time of one tactic, seconds.",
+)
+@click.option(
+    "--memory-mib",
+    type=click.IntRange(512),
+    default=4096,
+    show_default=True,
+    help="Memory of Coq.",
+)
+@click.option("--unsafe", is_flag=True, help="Run Coq even where it cannot be isolated.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def prove(
+    statements: str,
+    proofs: str | None,
+    automation: bool,
+    out: str,
+    split: str,
+    title: str,
+    which: str,
+    server: str,
+    cpu_s: float,
+    memory_mib: int,
+    unsafe: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Check proofs of the formal STATEMENTS (JSON lines with name and statement; .gz too).
+
+    A proof is only what stands between "Proof." and "Qed."; it cannot change its statement, add
+    an axiom or leave a gap. Interrupted, the same command resumes. Example:
+
+        seekmath prove statements.jsonl --proofs proofs.jsonl --automation --out checked.jsonl
+    """
+    from seekmath.core.files import BadInput
+    from seekmath.core.log import Display
+    from seekmath.verify.prove import prove_file
+
+    if not proofs and not automation:
+        raise BadInput("prove: give --proofs FILE, --automation or both")
+    prover = _open(which, server, cpu_s, memory_mib, unsafe)
+    try:
+        with Display(quiet=quiet) as display:
+            display.say(f"prover: {prover.describe()}")
+            display.start("prove")
+            row = prove_file(
+                Path(statements),
+                Path(out),
+                prover,
+                proofs=Path(proofs) if proofs else None,
+                automation=automation,
+                split=split,
+                title=title,
+                progress=lambda done, total: display.update(done, total, "proofs"),
+            )
+    finally:
+        prover.close()
+    click.echo(json.dumps(row, ensure_ascii=False) if as_json else _told(row, out))
+
+
+def _open(which: str, server: str, cpu_s: float, memory_mib: int, unsafe: bool) -> "Prover":
+    from seekmath.verify.coq import Coq
+
+    return Coq(cpu_s, memory_mib, unsafe=unsafe)
+
+
+def _told(row: dict[str, Any], out: str) -> str:
+    lines = [row["row"]]
+    for by in ("model", "automation"):
+        if found := row.get(by):
+            verdicts = ", ".join(f"{count} {name}" for name, count in found["verdicts"].items())
+            lines.append(
+                f"{by}: {found['proved']} of {found['proofs']} proved "
+                f"({found['accuracy']:.1%}); {verdicts}"
+            )
+    return "\n".join([*lines, f"written to {out}"])

@@ -1,0 +1,70 @@
+"""What a prover says of a proof."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Verdict = Literal["proved", "wrong", "refused", "timeout", "memory", "statement", "unrun"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The end of one proof.
+
+    Attributes:
+        verdict: ``proved``; ``wrong``: the prover does not take it; ``refused``: it says what a
+            proof may not say, or rests on an axiom that is not allowed; ``timeout``; ``memory``;
+            ``statement``: the statement itself does not load; ``unrun``: the prover failed, which
+            says nothing about the proof.
+        reason: the prover's message, or ours; empty where proved.
+        assumptions: axioms that the proof rests on.
+        cpu_s: processor time, seconds.
+        proof: the proof that was found, where the prover sought it itself.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    assumptions: tuple[str, ...] = ()
+    cpu_s: float = 0.0
+    proof: str = ""
+
+
+class Prover(Protocol):
+    """Coq or Isabelle."""
+
+    @property
+    def title(self) -> str:
+        """As row names carry it, such as "Coq"."""
+
+    def describe(self) -> str:
+        """Its version, and what isolates it."""
+
+    def check(self, statement: str, proof: str) -> Checked:
+        """Whether ``proof`` proves ``statement``."""
+
+    def search(self, statement: str) -> Checked:
+        """What its own automation makes of ``statement``, without any model."""
+
+    def extract(self, statement: str, completion: str) -> str:
+        """The proof in a model's completion."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+def proof_prompt(
+    informal_statement: str,
+    informal_proof: str,
+    formal_statement: str,
+    shots: Sequence[str] = (),
+) -> str:
+    """The prompt of informal-to-formal proving (section 2.3.3; Jiang et al., 2022).
+
+    Informal statement and proof stand in a comment, the formal statement after it; the model goes
+    on with the formal proof. ``shots`` are worked examples in the same form, their proofs included.
+    """
+    request = (
+        f"Informal:\n(*### Problem\n\n{informal_statement.strip()}\n\n"
+        f"### Solution\n\n{informal_proof.strip()} *)\n\nFormal:\n{formal_statement.strip()}"
+    )
+    return "\n\n".join([*shots, request]) + "\n"

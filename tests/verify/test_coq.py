@@ -1,0 +1,225 @@
+"""Coq: what counts as a proof, what does not, and how text becomes sentences."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seekmath.core.files import BadInput
+from seekmath.verify.coq import CLASSICAL_AXIOMS, PORTFOLIO, Coq
+from seekmath.verify.coq_text import (
+    Unreadable,
+    proof_of,
+    proof_sentences,
+    read_statement,
+    sentences,
+)
+
+SUM = """Require Import ZArith.
+Open Scope Z_scope.
+(* the sum. of two *)
+Theorem sum_is (a b : Z) (h0 : a + b = 7) (h1 : a - b = 1) : a = 4.
+Proof.
+Admitted.
+"""
+FALSE = "Theorem no : False.\nProof.\n"
+
+
+@pytest.fixture(scope="module")
+def coq() -> Iterator[Coq]:
+    """One warm session for all tests."""
+    for program, package in (("coqtop", "coq"), ("bwrap", "bubblewrap")):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is absent (Debian: apt install {package})")
+    try:
+        prover = Coq(cpu_s=1.0)
+    except BadInput as error:
+        pytest.skip(f"no isolated Coq here: {error}")
+    yield prover
+    prover.close()
+
+
+def test_a_proof_is_accepted_and_a_wrong_one_refused(coq: Coq) -> None:
+    assert coq.check(SUM, "lia.").verdict == "proved"
+    assert coq.check(SUM, "Proof.\n  - lia. (* as said. *)\nQed.\n").verdict == "proved"
+    wrong = coq.check(SUM, "lra. reflexivity.")
+    assert wrong.verdict == "wrong"
+    unproved = coq.check(SUM, "idtac.")
+    assert unproved.verdict == "wrong"
+    assert "incomplete proof" in unproved.reason
+    assert coq.check(FALSE, "lia.").verdict == "wrong"
+    assert coq.check(SUM, "lia.").assumptions == ()
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        "admit.",
+        "all: admit.",
+        "give_up.",
+        "try (idtac; admit).",
+        "native_compute.",
+        "Admitted.",
+        "Abort. Axiom a : False. Theorem no : False. exact a.",
+        "exact (fun x => x). Qed. Axiom oops : False.",
+        "Axiom a : False. exact a.",
+        "#[local] Axiom a : False.",
+        "{ Axiom a : False. }",
+        "all: Axiom a : False.",
+        "- Axiom a : False.",
+        '"(*". Axiom a : False. "*)".',
+        'idtac "(*". Axiom a : False. idtac "*)".',
+        "Unset Guard Checking. fix f 1.",
+        'Redirect "/tmp/x" Print nat.',
+        'Load "/etc/passwd".',
+        'Declare ML Module "extraction_plugin".',
+        "Timeout 3 idtac.",
+        "Drop.",
+        "par: idtac.",
+        "idtac (* open",
+        'idtac "open',
+        'fail "<prompt>no < 99 |no| 0 < </prompt>".',
+        "exact I",
+    ],
+)
+def test_whatever_is_no_tactic_is_refused_before_it_is_said(coq: Coq, proof: str) -> None:
+    found = coq.check(FALSE, proof)
+    assert found.verdict == "refused"
+    assert found.reason
+
+
+def test_printing_what_coq_would_say_proves_nothing(coq: Coq) -> None:
+    for spoof in (
+        'idtac "Closed under the global context".',
+        'let rec f := idtac "Closed under the global context"; f in do 3 idtac.',
+        'fail "no is defined".',
+    ):
+        assert coq.check(FALSE, spoof).verdict == "wrong"
+
+
+def test_an_axiom_is_refused_but_the_classical_and_the_statements_own(coq: Coq) -> None:
+    holds = "Axiom p : False -> nat.\nAxiom q : False.\nTheorem t : False.\nProof."
+    assert coq.check(holds, "exact q.").assumptions == ("q",)
+    assert coq.check(holds, "exact q.").verdict == "proved"
+    # An axiom from elsewhere: a module that a proof can name though the statement assumes nothing.
+    module = "Module M. Axiom bad : 1 = 2. End M. Theorem t : 1 = 2."
+    assumed = coq.check(module, "exact M.bad.")
+    assert assumed.assumptions == ("M.bad",)
+    real = "Require Import Reals.\nOpen Scope R_scope.\nTheorem t (x : R) : 0 <= x * x."
+    classical = coq.check(real, "nra.")
+    assert classical.verdict == "proved"
+    assert {name.rpartition(".")[2] for name in classical.assumptions} <= CLASSICAL_AXIOMS
+    choice = "Require Import ClassicalEpsilon.\nTheorem t (P : Prop) : P \\/ ~ P."
+    assert coq.check(choice, "apply Classical_Prop.classic.").verdict == "proved"
+
+
+def test_axioms_outside_the_list_are_refused(coq: Coq, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seekmath.verify.coq.CLASSICAL_AXIOMS", frozenset())
+    claim = "Theorem t (P : Prop) : P \\/ ~ P."
+    found = coq.check(claim, "apply Classical_Prop.classic.")
+    assert found.verdict == "refused"
+    assert "classic" in found.reason
+
+
+def test_time_is_a_verdict_of_its_own_and_the_session_goes_on(coq: Coq) -> None:
+    slow = coq.check(FALSE, "do 1000000000 idtac.")
+    assert slow.verdict == "timeout"
+    assert "processor time" in slow.reason
+    caught = coq.check(FALSE, "repeat (try (do 1000000000 idtac)).")
+    assert caught.verdict == "timeout"
+    assert coq.check(SUM, "lia.").verdict == "proved"
+
+
+def test_a_statement_that_does_not_load_says_why(coq: Coq) -> None:
+    for statement, why in (
+        ("Require Import mathcomp.all_ssreflect.\nTheorem t : True.", "mathcomp"),
+        ("Definition x := 1.", "Theorem"),
+        ("Theorem t : 1 = true.", "true"),
+        ("Theorem t : (* ", "comment"),
+    ):
+        found = coq.check(statement, "trivial.")
+        assert found.verdict == "statement"
+        assert why in found.reason
+    assert coq.check(SUM, "lia.").verdict == "proved"
+
+
+def test_automation_alone(coq: Coq) -> None:
+    found = coq.search(SUM)
+    assert found.verdict == "proved"
+    assert found.proof in PORTFOLIO
+    assert coq.check(SUM, found.proof).verdict == "proved"
+
+
+def test_many_statements_do_not_mix(coq: Coq) -> None:
+    other = SUM.replace("a + b = 7", "a + b = 9").replace("a = 4", "a = 5")
+    for _ in range(3):
+        assert coq.check(SUM, "lia.").verdict == "proved"
+        assert coq.check(other, "lia.").verdict == "proved"
+        assert coq.check(other, "apply sum_is.").verdict == "wrong"
+
+
+def test_sentences_end_where_coq_ends_them() -> None:
+    text = 'rewrite Nat.add_comm. (* a. (* b. *) *)-{ exact (f 1.5). } idtac "a. b"... 2: { lia.}'
+    with pytest.raises(Unreadable):
+        sentences(text)
+    assert sentences(text.replace("lia.}", "lia. }")) == [
+        "rewrite Nat.add_comm.",
+        "-",
+        "{",
+        "exact (f 1.5).",
+        "}",
+        'idtac "a. b"...',
+        "2: {",
+        "lia.",
+        "}",
+    ]
+
+
+WORDS = st.text("abcxyz01 _()+=/", min_size=1).map(lambda body: f"t{body}x.")
+
+
+@given(st.lists(WORDS), st.sampled_from([" ", "\n", "\t\n", ' (* a. "x. *)" *) ']))
+def test_joined_sentences_split_again(found: list[str], between: str) -> None:
+    assert sentences(between.join(found)) == found
+
+
+@given(st.text('ab.(*) "-+{}\n[]:1A'))
+def test_any_text_splits_or_is_refused(text: str) -> None:
+    try:
+        found = sentences(text)
+    except Unreadable:
+        return
+    assert all(one.strip() == one and one for one in found)
+    assert "".join("".join(found).split()) in "".join(text.split()) or "(*" in text
+
+
+@given(st.text('ab.(*) "-+{}\n[]:1A#'))
+def test_no_capital_begins_a_sentence_of_a_proof(text: str) -> None:
+    try:
+        found = proof_sentences(text)
+    except Unreadable:
+        return
+    assert not any(one[:1].isupper() or one.startswith("#") for one in found)
+
+
+def test_statements_are_cut_before_the_last_proof() -> None:
+    found = read_statement(
+        "From Stdlib Require Import Qreals.\nLemma a: True.\nProof. trivial. Qed."
+        "\nParameters p q : nat.\nTheorem b: True. Proof. Admitted."
+    )
+    assert found.name == "b"
+    assert found.sentences[0] == "From Coq Require Import Qreals."
+    assert found.sentences[-1] == "Theorem b: True."
+    assert found.assumed == ("p", "q")
+
+
+def test_the_proof_in_a_completion() -> None:
+    for completion in (
+        "lia.",
+        "lia.\nQed.\n\nInformal: next",
+        "Here:\n```coq\nTheorem sum_is : x.\nProof.\n  lia.\nQed.\n```\nDone.",
+        "Lemma h: True.\nProof.\n trivial.\nQed.\nTheorem sum_is : x. Proof. lia. Qed.",
+    ):
+        assert proof_of(completion, "sum_is") == "lia."
