@@ -100,7 +100,7 @@ def test_agreement_with_graders_cases(shared: Path, name: str):
         choices = case["options"].get("choices") or [""] * 4 if case["kind"] == "choice" else None
         start = time.process_time()
         judged = grade(case["gold"], case["pred"], choices=choices)
-        assert time.process_time() - start < 1, case["id"]
+        assert time.process_time() - start < 10, case["id"]
         if not case.get("contested"):
             seen[bool(judged.verdict) == bool(case["expected"])] += 1
             if name == "hostile_inputs" and not case["expected"]:
