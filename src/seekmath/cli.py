@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Floor 6.
 
-Exit codes: 0 done, 1 a fault of ours, 2 bad input, 130 interrupted (the same command resumes).
+Exit codes: 0 done, 1 a fault of ours, 2 bad input; and, where the same command resumes, 3 waiting
+for a person, 130 interrupted.
 Only click is imported here; everything else waits until a command needs it.
 """
 
@@ -21,6 +22,7 @@ _HELP = {
     "extract": "Print the text of pages, formulas kept as LaTeX.",
     "mine": "Mine a domain corpus from WARC files, round by round, from seed pages.",
     "mine plan": "Say what mining a crawl of any size takes: core hours, storage, shuffles.",
+    "annotate": "Mark URL prefixes of a mining run, in a web page.",
     "decontaminate": "Drop the text of a corpus that quotes benchmark problems.",
     "tokenize": "Train or take a tokenizer and turn corpora into token shards.",
     "pretrain": "Pre-train a decoder on token shards, or continue from a model.",
@@ -37,6 +39,7 @@ _HELP = {
     "run": "Run a recipe: every stage that is not finished yet.",
 }
 _NOT_STAGES = (
+    "annotate",
     "mine plan",
     "compare",
     "extract",
@@ -232,6 +235,46 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
                 head = f"# {page['title']}\n\n" if page["title"] else ""
                 line = f"{head}{page['text']}\n"
             file.write(line + "\n")
+
+
+@commands.command(short_help=_HELP["annotate"])
+@click.argument("run_dir", metavar="RUN", type=click.Path())
+@click.option("--port", type=click.IntRange(0, 65535), default=8377, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--name", "names", multiple=True, help="Host name that browsers may use; repeat.")
+@click.option("--who", default="", help="Who decides.  [default: the user's name]")
+@click.option("--export", "export", help="Write the decisions to this CSV file and stop.")
+@click.option("--import", "take", help="Add the decisions of this CSV or JSON-lines file and stop.")
+@click.option("--finish", is_flag=True, help="Finish the round, for which a run waits, and stop.")
+def annotate(
+    run_dir: str,
+    port: int,
+    host: str,
+    names: tuple[str, ...],
+    who: str,
+    export: str | None,
+    take: str | None,
+    finish: bool,
+) -> None:
+    """Mark URL prefixes of the mining run RUN as mathematics or not, in a web page.
+
+    RUN is the folder of `seekmath mine`, or a run directory with a stage mine. Decisions are kept
+    in RUN/annotations.jsonl as they are made. Examples:
+
+        seekmath annotate mined
+
+        seekmath annotate mined --import decisions.csv --finish
+    """
+    from seekmath.mine.annotated_run import AnnotatedRun
+
+    run = AnnotatedRun.open(Path(run_dir))
+    if not (take or finish or export):
+        from seekmath.mine.annotate_server import serve
+
+        serve(run, host, port, names, who, click.echo)
+        return
+    for line in run.exchange(take, finish, export, who):
+        click.echo(line)
 
 
 @commands.command(short_help=_HELP["grade"])
@@ -510,7 +553,11 @@ def main() -> None:
 
 def _explain(error: Exception) -> int:
     from seekmath.core.files import BadInput
+    from seekmath.core.job import Waiting
 
+    if isinstance(error, Waiting):
+        click.echo(f"waiting: {error}", err=True)
+        return 3
     if isinstance(error, BadInput):
         click.echo(f"error: {error}", err=True)
         return 2

@@ -10,6 +10,13 @@ from seekmath.core.files import whole_file
 from seekmath.core.log import Display
 
 
+class Waiting(Exception):
+    """The stage cannot go on before a person has done something; the message says what.
+
+    The same command resumes it.
+    """
+
+
 class Job:
     """One stage at work.
 

@@ -25,7 +25,7 @@ from seekmath.core.artifact import (
     versions,
 )
 from seekmath.core.files import BadInput, clean_scratch, whole_file
-from seekmath.core.job import Job
+from seekmath.core.job import Job, Waiting
 from seekmath.core.log import Display
 from seekmath.core.memory import MemoryMeter
 from seekmath.core.recipe import PlannedStage, Recipe, StageType, sources, with_sources
@@ -206,7 +206,7 @@ def _recorded(manifest: Manifest, out: Path) -> Iterator[None]:
         with meter:
             yield
         manifest.state = "finished"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Waiting):
         manifest.state = "interrupted"
         raise
     except BaseException as error:

@@ -65,6 +65,33 @@ def prefix_shares(
     return _shares(keys, (collected[at] for at in rows))
 
 
+def above(prefix: str) -> list[str]:
+    """The prefixes that ``prefix`` stands under, shortest first."""
+    host, _, path = prefix.partition("/")
+    return prefixes_of(host, "/" + path)[:-1]
+
+
+def outline(shares: Iterable[Share], least_pages: int, most: int) -> list[tuple[int, Share]]:
+    """The prefixes of one host that are worth deciding on: (depth in the tree, share).
+
+    The host is, and every folder with ``least_pages`` pages that holds fewer than what was shown
+    above it: a chain of folders with the same pages is one decision. At most ``most`` are shown,
+    the largest; parents come first, siblings in order of yield.
+    """
+    shown: dict[str, Share] = {}
+    way: dict[str, list[str]] = {}
+    # No folder holds more pages than one above it, so parents come first.
+    for share in sorted(shares, key=lambda one: (-one.pages, one.name.count("/"), one.name)):
+        up = [name for name in above(share.name) if name in shown]
+        if up and (share.pages < least_pages or share.pages == shown[up[-1]].pages):
+            continue
+        shown[share.name], way[share.name] = share, [*up, share.name]
+        if len(shown) == most:
+            break
+    order = sorted(shown, key=lambda name: [(-shown[up].collected, up) for up in way[name]])
+    return [(len(way[name]) - 1, shown[name]) for name in order]
+
+
 def _shares(keys_of_pages: Iterable[Sequence[str]], collected: Iterable[bool]) -> list[Share]:
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for keys, taken in zip(keys_of_pages, collected, strict=True):

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from seekmath.mine.annotate import by_threshold, from_file
+from seekmath.mine.annotate import NOT, as_marks, by_threshold, from_file
+from seekmath.mine.annotations import Annotations
 from seekmath.mine.domains import Share, candidates, prefixes_of
 from seekmath.mine.engine import Beat, Shard, Stage
 from seekmath.mine.round_files import (
@@ -25,6 +26,7 @@ from seekmath.mine.round_files import (
     kept_columns,
 )
 from seekmath.mine.tables import (
+    partition_of,
     read_columns,
     read_partition,
     summed,
@@ -109,38 +111,48 @@ def count_prefixes(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
 
 
 def mark_prefixes(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
-    """One partition of the prefixes: those marked to a file, with their shares."""
-    plan = stage.parameters
-    number = plan["round"]
+    """One partition of the prefixes: the marks to a file, with the shares of those marked math."""
+    number = stage.parameters["round"]
     shares = _shares(all_shards(stage, number, "prefixes/counted", ".parquet"), shard, "prefix")
-    if plan["annotator"] == "file":
-        named = set(from_file(Path(shard.inputs[0])))
-    else:
-        named = set(
-            by_threshold(
-                shares, plan["prefix_share"], plan["least_prefix_pages"], plan["host_share"]
-            )
-        )
+    named = set(_marks(stage, shard, shares))
     marked = [share for share in shares if share.name in named]
     # A person may mark what no candidate host holds; it counts all the same, once.
-    known = {share.name for share in marked}
-    if shard.name == "00000":
-        marked += [Share(name, 0, 0) for name in sorted(named - known)]
+    unknown = sorted(named - {share.name for share in marked})
+    partition, partitions = int(shard.name), stage.parameters["partitions"]
+    marked += [
+        Share(name, 0, 0)
+        for name in unknown
+        if partition_of(name.removeprefix(NOT).partition("/")[0], partitions) == partition
+    ]
     place = at_round(stage, number, "prefixes/marked", f"{shard.name}.parquet")
     _write_shares(place, marked, "prefix")
     return {
-        "marked": len(marked),
+        "marked": sum(not share.name.startswith(NOT) for share in marked),
         "largest": [share.as_row("prefix") for share in marked[:MOST_REPORTED] if share.pages],
     }
 
 
+def _marks(stage: Stage, shard: Shard, shares: list[Share]) -> list[str]:
+    plan = stage.parameters
+    if plan["annotator"] == "threshold":
+        return by_threshold(
+            shares, plan["prefix_share"], plan["least_prefix_pages"], plan["host_share"]
+        )
+    if plan["annotator"] == "file":
+        rows = from_file(Path(shard.inputs[0]))
+        return as_marks({prefix: row["label"] for prefix, row in rows.items()})
+    standing = Annotations(Path(stage.run)).standing(plan["round"])
+    return as_marks({prefix: one.label for prefix, one in standing.items()})
+
+
 def marked_before(stage: Stage, number: int) -> frozenset[str]:
-    """Every prefix marked in the rounds before round ``number``."""
-    found: set[str] = set()
+    """The mark of every prefix in the rounds before round ``number``; a later round's holds."""
+    found: dict[str, str] = {}
     for earlier in range(1, number):
         for place in all_partitions(stage, earlier, "prefixes/marked"):
-            found.update(read_columns(place, ["prefix"]).column(0).to_pylist())
-    return frozenset(found)
+            marks = read_columns(place, ["prefix"]).column(0).to_pylist()
+            found.update((mark.removeprefix(NOT), mark) for mark in marks)
+    return frozenset(found.values())
 
 
 def largest(manifests: list[dict[str, Any]], label: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from seekmath.core.places import put_json
 from seekmath.core.seeds import derive
+from seekmath.mine.annotators import annotate_round
 from seekmath.mine.calibration import add_histograms
 from seekmath.mine.engine import Shard, Stage, digest_of
 from seekmath.mine.executors import Engine
@@ -58,7 +59,8 @@ class _Steps:
         self, engine: Engine, number: int, common: Mapping[str, Any], follows: str
     ) -> None:
         self._engine = engine
-        self._number = number
+        self.run = engine.run
+        self.number = number
         self._common = {"round": number, **common}
         self.follows = follows
 
@@ -70,8 +72,8 @@ class _Steps:
         inputs: tuple[str, ...] = (),
     ) -> list[dict[str, Any]]:
         """Run ``function`` over ``parts`` shards or partitions, or whole where that is 0."""
-        name = f"rounds/{self._number:02d}/{function.rpartition(':')[2]}"
-        stage = Stage(name, function, self._engine.run, {**self._common, **(parameters or {})})
+        name = f"rounds/{self.number:02d}/{function.rpartition(':')[2]}"
+        stage = Stage(name, function, self.run, {**self._common, **(parameters or {})})
         names = [f"{at:05d}" for at in range(parts)] if parts else ["all"]
         shards = [Shard(name, inputs, (self.follows,)) for name in names]
         manifests = self._engine.map(stage, shards)
@@ -174,9 +176,7 @@ def _domains(steps: _Steps, settings: MineSettings, shards: int, partitions: int
     rule = {"host_share": settings.host_share, "least_host_pages": settings.least_host_pages}
     hosts = steps(f"{_HOSTS}:sum_hosts", partitions, rule)
     steps(f"{_HOSTS}:count_prefixes", shards)
-    policy = settings.model_dump(
-        include={"annotator", "host_share", "prefix_share", "least_prefix_pages"}
-    )
+    policy = annotate_round(settings, steps.run, steps.number, shards, steps)
     own = (settings.annotations,) if settings.annotations else ()
     marked = steps(f"{_HOSTS}:mark_prefixes", partitions, policy, own)
     rows = largest(hosts, "host")

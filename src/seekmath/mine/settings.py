@@ -117,10 +117,21 @@ class MineSettings(Settings):
         0.1, ge=0, le=1, description="a host with more than this share collected is a candidate"
     )
     least_host_pages: int = Field(5, ge=1, description="smaller hosts are no candidates")
-    annotator: Literal["threshold", "file"] = Field(
-        "threshold", description="who marks prefixes: an automatic policy, or a file"
+    annotator: Literal["threshold", "file", "llm", "wait"] = Field(
+        "threshold",
+        description="who marks prefixes: an automatic policy, a file, a language model, or people"
+        " at the page of 'seekmath annotate', for whom each round waits",
     )
     annotations: Source = Field("", description="annotator file: CSV or JSON lines with prefix")
+    annotator_endpoint: str = Field(
+        "",
+        description="annotator llm: an OpenAI-compatible server, such as http://localhost:8000/v1",
+    )
+    annotator_model: str = Field("", description="annotator llm: the model's name there")
+    annotator_patience_s: float = Field(
+        600.0, gt=0, description="annotator llm: seconds without an answer before the run gives up"
+    )
+    domain: str = Field("mathematics", description="annotator llm: the subject it is asked about")
     prefix_share: float = Field(
         0.5, gt=0, le=1, description="annotator threshold: least share collected under a prefix"
     )
@@ -147,6 +158,10 @@ class MineSettings(Settings):
     def _file_needs_annotations(self) -> "MineSettings":
         if (self.annotator == "file") != bool(self.annotations):
             raise ValueError("annotator: file and annotations: FILE need each other")
+        if (self.annotator == "llm") != bool(self.annotator_endpoint and self.annotator_model):
+            raise ValueError(
+                "annotator: llm needs annotator_endpoint and annotator_model, and they need it"
+            )
         return self
 
 

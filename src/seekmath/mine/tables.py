@@ -62,13 +62,18 @@ def write_partitions(place: str, table: pa.Table, key: str, partitions: int) -> 
     So a shuffle of S shards to P partitions has S files and not S times P.
     """
     names = table.column(key).to_pylist()
-    of_row = np.fromiter((zlib.crc32(n.encode()) % partitions for n in names), int, len(names))
+    of_row = np.fromiter((partition_of(name, partitions) for name in names), int, len(names))
     there = np.unique(of_row).tolist()
     schema = table.schema.with_metadata({_PARTITIONS: json.dumps(there).encode()})
     with writing(place) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for partition in there:
             rows = table.take(np.flatnonzero(of_row == partition))
             writer.write_table(rows.cast(schema), row_group_size=len(rows))
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Which hash partition of a shuffle ``key`` falls into."""
+    return zlib.crc32(key.encode()) % partitions
 
 
 def read_partition(places: Iterable[str], partition: int) -> Iterator[pa.Table]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from seekmath.core.formulas import with_formulas
 from seekmath.core.seeds import digest
-from seekmath.report.formulas import with_formulas
 from seekmath.report.rollouts import cut_text, visible
 from seekmath.report.runs import Row, Stage
 

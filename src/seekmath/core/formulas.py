@@ -1,8 +1,9 @@
 r"""Text with formulas as HTML: LaTeX between ``$…$``, ``$$…$$``, ``\(…\)``, ``\[…\]`` as MathML.
 
-What a model wrote is hostile. The converter passes mark-up, links and styles through, so what it
-makes is read again and only known elements and attributes are written, everything escaped; a
-formula with anything else, or that cannot be converted, is shown as it was written.
+What a model or a crawled page wrote is hostile. The converter passes mark-up, links and styles
+through, so what it makes is read again and only known elements and attributes are written,
+everything escaped; a formula with anything else, or that cannot be converted, is shown as it was
+written.
 """
 
 import re
@@ -28,6 +29,8 @@ _ATTRIBUTES = frozenset(
     " linethickness columnalign rowspacing columnspacing columnlines rowlines notation width height"
     " depth lspace rspace minsize maxsize scriptlevel movablelimits".split()
 )
+#: Browsers lay nested MathML out in more than linear time: 700 levels take half a minute.
+_DEEPEST = 60
 _PLAIN_VALUE = re.compile(r"[\w .%+-]{0,60}")
 
 
@@ -67,9 +70,9 @@ def _mathml(latex: str, block: bool) -> Markup | None:
         return None
 
 
-def _written(element: ET.Element) -> str:
+def _written(element: ET.Element, depth: int = 0) -> str:
     tag = element.tag.rpartition("}")[2]
-    if tag not in _ELEMENTS:
+    if tag not in _ELEMENTS or depth > _DEEPEST:
         raise ValueError(tag)
     attributes = "".join(
         f' {name}="{value}"'
@@ -78,5 +81,5 @@ def _written(element: ET.Element) -> str:
     )
     inside = [str(escape(element.text or ""))]
     for child in element:
-        inside += [_written(child), str(escape(child.tail or ""))]
+        inside += [_written(child, depth + 1), str(escape(child.tail or ""))]
     return f"<{tag}{attributes}>{''.join(inside)}</{tag}>"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seekmath.report.formulas import with_formulas
+from seekmath.core.formulas import with_formulas
 
 ALLOWED = re.compile(r"</?(?:math|m[a-z]+|none)(?: [a-z]+=\"[\w .%+-]*\")*>")
 
@@ -70,3 +70,9 @@ def test_no_input_takes_long():
                  "$" + "^{x" * 400 + "}" * 400 + "$", "\\boxed{" * 3000):  # fmt: skip
         assert only_mathml(str(with_formulas(text)))
     assert time.process_time() - started < 10
+
+
+def test_what_a_browser_could_not_lay_out_is_shown_as_written():
+    deep = "$" + "{" * 200 + "x" + "}" * 200 + "$"
+    assert with_formulas(deep) == deep
+    assert "<math" in with_formulas("$" + "{" * 20 + "x" + "}" * 20 + "$")
