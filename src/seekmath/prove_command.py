@@ -97,6 +97,10 @@ def prove(
 
 
 def _open(which: str, server: str, cpu_s: float, memory_mib: int, unsafe: bool) -> "Prover":
+    if which == "isabelle":
+        from seekmath.verify.isabelle import Isabelle
+
+        return Isabelle(server)
     from seekmath.verify.coq import Coq
 
     return Coq(cpu_s, memory_mib, unsafe=unsafe)
