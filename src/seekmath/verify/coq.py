@@ -64,6 +64,9 @@ _OPTIONAL = (
 # Tactics only: said after the claim, so that no statement is read otherwise for them.
 _TACTICS = "Import Lia Lra Psatz."
 
+_DESTRUCT = (
+    "repeat match goal with H : _ /\\ _ |- _ => destruct H | H : exists _, _ |- _ => destruct H end"
+)
 #: Automation without a model, as proofs tried in turn; the counterpart of Sledgehammer's list.
 PORTFOLIO = (
     "reflexivity.",
@@ -85,6 +88,8 @@ PORTFOLIO = (
     "intros; repeat split; auto; try lia; try lra; try nra.",
     "intros; decompose record H; subst; nra.",
     "intros; firstorder (subst; auto with arith zarith real; try lia; try lra).",
+    f"intros; {_DESTRUCT}; subst; try lia; try lra; try nra; nia.",
+    "intros; simpl in *; try lia; try nia; vm_compute; reflexivity.",
 )
 
 
