@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 @click.argument("statements", type=click.Path(), metavar="STATEMENTS")
 @click.option("--proofs", type=click.Path(), help="JSON lines: name and proof or completion.")
 @click.option("--automation", is_flag=True, help="Let the prover's own tactics try each.")
+@click.option(
+    "--informal",
+    type=click.Path(),
+    help="JSON lines: name, informal_statement, informal_proof. Write prompts, check nothing.",
+)
 @click.option("--out", required=True, help="JSON lines with verdict, reason and assumptions.")
 @click.option("--split", default="", help="Only statements with this split.")
 @click.option("--title", default="", help="Of the benchmark, as in miniF2F.")
@@ -52,6 +57,7 @@ def prove(
     statements: str,
     proofs: str | None,
     automation: bool,
+    informal: str | None,
     out: str,
     split: str,
     title: str,
@@ -72,10 +78,14 @@ def prove(
     """
     from seekmath.core.files import BadInput
     from seekmath.core.log import Display
-    from seekmath.verify.prove import prove_file
+    from seekmath.verify.prove import prove_file, write_prompts
 
+    if informal:
+        count = write_prompts(Path(statements), Path(informal), Path(out), split)
+        click.echo(json.dumps({"prompts": count}) if as_json else f"{count} prompts: {out}")
+        return
     if not proofs and not automation:
-        raise BadInput("prove: give --proofs FILE, --automation or both")
+        raise BadInput("prove: give --proofs FILE, --automation or both; or --informal FILE")
     prover = _open(which, server, cpu_s, memory_mib, unsafe)
     try:
         with Display(quiet=quiet) as display:

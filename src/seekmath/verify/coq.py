@@ -90,6 +90,11 @@ PORTFOLIO = (
     "intros; firstorder (subst; auto with arith zarith real; try lia; try lra).",
     f"intros; {_DESTRUCT}; subst; try lia; try lra; try nra; nia.",
     "intros; simpl in *; try lia; try nia; vm_compute; reflexivity.",
+    "intros; unfold not; intros; vm_compute in *; intuition (try discriminate; try congruence).",
+    "intros; repeat split; intros; "
+    "try (field; lra); try (vm_compute; reflexivity); try lra; try nra.",
+    "intros; repeat match goal with f : _ -> _, H : forall _, _ |- _ => "
+    "rewrite ?H in *; clear H end; try lra; try lia; try nra; nia.",
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
-from seekmath.verify.prover import Checked, Prover
+from seekmath.verify.prover import Checked, Prover, proof_prompt
 
 Maker = Literal["model", "automation"]
 _STATEMENT_FIELDS = ("statement", "formal_statement")
@@ -84,6 +84,34 @@ def prove_file(
     write_jsonl(out, rows)
     kept.unlink()
     return summary(rows, title or statements.name.partition(".")[0], prover.title)
+
+
+def write_prompts(statements: Path, informal: Path, out: Path, split: str = "") -> int:
+    """Write a prompt for each statement of which ``informal`` has the informal side.
+
+    Args:
+        statements: as for ``prove_file``.
+        informal: lines with name (or problem_name), informal_statement and informal_proof.
+        out: JSON lines with name and prompt; a completion beside the name can be checked.
+        split: take the statements whose field split is this.
+
+    Returns:
+        The number of prompts.
+
+    Raises:
+        BadInput: a line lacks a field, or no name stands in both files.
+    """
+    known = _statements(statements, split)
+    rows = []
+    for number, line in enumerate(read_jsonl(informal), 1):
+        name = _field(line, _NAME_FIELDS, f"{informal}:{number}")
+        if name in known:
+            asked = _field(line, ("informal_statement",), f"{informal}:{number}")
+            proof = str(line.get("informal_proof") or "")
+            rows.append({"name": name, "prompt": proof_prompt(asked, proof, known[name])})
+    if not rows:
+        raise BadInput(f"{informal}: none of its names is among those of {statements}")
+    return write_jsonl(out, rows)
 
 
 def summary(rows: list[dict[str, Any]], title: str, prover: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a prover says of a proof."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -52,19 +51,13 @@ class Prover(Protocol):
         """End it."""
 
 
-def proof_prompt(
-    informal_statement: str,
-    informal_proof: str,
-    formal_statement: str,
-    shots: Sequence[str] = (),
-) -> str:
+def proof_prompt(informal_statement: str, informal_proof: str, formal_statement: str) -> str:
     """The prompt of informal-to-formal proving (section 2.3.3; Jiang et al., 2022).
 
     Informal statement and proof stand in a comment, the formal statement after it; the model goes
-    on with the formal proof. ``shots`` are worked examples in the same form, their proofs included.
+    on with the formal proof.
     """
-    request = (
+    return (
         f"Informal:\n(*### Problem\n\n{informal_statement.strip()}\n\n"
-        f"### Solution\n\n{informal_proof.strip()} *)\n\nFormal:\n{formal_statement.strip()}"
+        f"### Solution\n\n{informal_proof.strip()} *)\n\nFormal:\n{formal_statement.strip()}\n"
     )
-    return "\n\n".join([*shots, request]) + "\n"

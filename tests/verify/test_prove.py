@@ -1,0 +1,104 @@
+"""Files of proofs: verdicts come out in order, a killed run goes on, prompts hold both sides."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from seekmath.cli import commands
+from seekmath.core.files import BadInput, read_jsonl, write_jsonl
+from seekmath.verify.prove import prove_file, write_prompts
+from seekmath.verify.prover import Checked
+
+
+class Parity:
+    """A prover for a calculus of its own: a proof is the statement written backwards."""
+
+    title = "Parity"
+
+    def __init__(self, checks: int = 1000) -> None:
+        self.checks = checks
+
+    def describe(self) -> str:
+        return "Parity 1"
+
+    def check(self, statement: str, proof: str) -> Checked:
+        self.checks -= 1
+        if self.checks < 0:
+            raise KeyboardInterrupt
+        return Checked("proved" if proof == statement[::-1] else "wrong", cpu_s=0.5)
+
+    def search(self, statement: str) -> Checked:
+        return self.check(statement, statement)
+
+    def extract(self, statement: str, completion: str) -> str:
+        return completion.strip()
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Three statements, one of them in another split, and four proofs."""
+    texts = {"a": "abc", "b": "xyx", "c": "zz"}
+    statements, proofs = tmp_path / "s.jsonl", tmp_path / "p.jsonl"
+    rows = [{"name": n, "statement": t, "split": "xy"[n == "c"]} for n, t in texts.items()]
+    write_jsonl(statements, rows)
+    given = [("a", "abc"), ("a", " cba\n"), ("b", "xyx"), ("b", "no")]
+    write_jsonl(proofs, [{"name": name, "completion": proof} for name, proof in given])
+    return statements, proofs
+
+
+def test_the_row_carries_the_prover_and_automation_beside_the_model(files, tmp_path) -> None:
+    statements, proofs = files
+    out = tmp_path / "out.jsonl"
+    row = prove_file(statements, out, Parity(), proofs=proofs, automation=True, title="T")
+    assert row["row"] == "T (Parity)"
+    assert row["model"]["proved"] == 2
+    assert row["model"]["accuracy"] == 0.5
+    assert row["automation"]["proved"] == 2
+    assert row["automation"]["statements"] == 3
+    found = {(r["name"], r["by"], r["sample"]): r["verdict"] for r in read_jsonl(out)}
+    assert found["a", "model", 1] == "proved"
+    assert found["a", "model", 0] == found["b", "model", 1] == "wrong"
+
+
+@pytest.mark.parametrize("killed_after", range(4))
+def test_a_killed_run_goes_on_where_it_was(files, tmp_path, killed_after: int) -> None:
+    statements, proofs = files
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        prove_file(statements, out, Parity(killed_after), proofs=proofs)
+    assert not out.exists()
+    with open(tmp_path / "out.jsonl.unfinished", "a") as file:
+        file.write('{"torn')
+    rest = Parity(4 - killed_after)
+    assert prove_file(statements, out, rest, proofs=proofs)["model"]["proofs"] == 4
+    assert rest.checks == 0
+    assert not (tmp_path / "out.jsonl.unfinished").exists()
+
+
+def test_bad_files_say_what_is_wrong(files, tmp_path) -> None:
+    statements, proofs = files
+    with pytest.raises(BadInput, match="no statement is named 'a'"):
+        prove_file(statements, tmp_path / "o", Parity(), proofs=proofs, split="y")
+    with pytest.raises(BadInput, match="needs a field statement"):
+        prove_file(proofs, tmp_path / "o", Parity(), proofs=proofs)
+    with pytest.raises(BadInput, match="nothing to check"):
+        prove_file(statements, tmp_path / "o", Parity())
+
+
+def test_prompts_hold_both_sides(files, tmp_path) -> None:
+    informal, out = tmp_path / "i.jsonl", tmp_path / "prompts.jsonl"
+    line = {"problem_name": "a", "informal_statement": "Say it.", "informal_proof": "So."}
+    write_jsonl(informal, [line, {**line, "problem_name": "unknown"}])
+    assert write_prompts(files[0], informal, out) == 1
+    prompt = next(iter(read_jsonl(out)))["prompt"]
+    assert prompt.index("Say it.") < prompt.index("So.") < prompt.index("abc")
+    done = CliRunner().invoke(
+        commands,
+        ["prove", str(files[0]), "--informal", str(informal), "--out", str(out), "--json"],
+    )
+    assert json.loads(done.stdout) == {"prompts": 1}
