@@ -7,8 +7,8 @@ import pytest
 from seekmath.core.files import BadInput, read_json, read_parquet, write_jsonl
 from seekmath.core.job import Job
 from seekmath.evaluate.answer import Reply
-from seekmath.evaluate.benchmarks import Problem
 from seekmath.evaluate.judge import judge
+from seekmath.evaluate.problem import Problem
 from seekmath.evaluate.runner import evaluate
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.verify.sandbox import NoIsolation, Sandbox

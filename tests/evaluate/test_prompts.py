@@ -7,7 +7,7 @@ import pytest
 
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.corpus.chat import SHOT_BREAK
-from seekmath.evaluate.benchmarks import Benchmark, Problem
+from seekmath.evaluate.problem import Benchmark, Problem
 from seekmath.evaluate.prompts import Prompter, cut_at, draw_shots, mode_of
 from seekmath.evaluate.published import PUBLISHED, read_published
 from seekmath.evaluate.settings import EvaluateSettings

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seekmath.mine.html import HostilePage, main_text
+from seekmath.mine.html import main_text
+from seekmath.mine.page_tokens import HostilePage
 
 PIECES = """<div> </div> <p> </p> <table> <tr> <td> </td> </table> <ul> <li> </ul> <a_href=x> </a>
 <sup> </sup> <sub> </sub> <code> </code> <pre> </pre> <br> &amp; &#x41; &nGt; &# & < <!--

@@ -1,59 +1,10 @@
-"""Benchmarks: problems to answer, from files of one's own, published files, or a hub."""
+"""Benchmarks by name, from files of one's own, published files, or a hub."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
-from seekmath.core.complaints import unknown
 from seekmath.core.files import BadInput, read_jsonl
-from seekmath.corpus.chat import with_choices
-
-Row = dict[str, Any]
-#: How a benchmark is answered: in words, by a program alone, or by a formal proof.
-Kind = Literal["cot", "pot", "proof"]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One problem; ``asked`` is the question with its lettered choices.
-
-    ``formal`` is the formal statement with its header, of problems that ask for a proof.
-    """
-
-    id: str
-    question: str
-    answer: str
-    choices: list[str]
-    subject: str = ""
-    level: str = ""
-    language: str = "en"
-    solution: str = ""
-    formal: str = ""
-
-    @property
-    def asked(self) -> str:
-        """The question as a model sees it."""
-        return with_choices(self.question, self.choices)
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Problems under a name, and how the paper asks them.
-
-    ``shots`` is the paper's number of worked examples by the problem's group (one group, ``""``,
-    but for miniF2F); ``published`` names the format, and is empty for a file of one's own.
-    """
-
-    name: str
-    problems: list[Problem]
-    kind: Kind = "cot"
-    published: str = ""
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """Question by id."""
-        return {problem.id: problem.question for problem in self.problems}
+from seekmath.evaluate.problem import Benchmark, Problem, own_problems
+from seekmath.evaluate.published import PUBLISHED, load_from_hub, read_published
 
 
 def load_benchmarks(
@@ -77,8 +28,6 @@ def load_benchmarks(
     Raises:
         BadInput: names the file, the line and the field that will not do.
     """
-    from seekmath.evaluate.published import PUBLISHED, load_from_hub, read_published
-
     found: dict[str, Benchmark] = {}
     for key, path in paths.items():
         for name, file in benchmark_files(path, key).items():
@@ -127,66 +76,3 @@ def load_benchmark(
     """
     rows = read_jsonl(path)
     return own_problems(rows, str(path), question_field, answer_field, limit)
-
-
-def own_problems(
-    rows: Iterable[Row], source: str, question_field: str, answer_field: str, limit: int = 0
-) -> list[Problem]:
-    """``load_benchmark`` on rows from anywhere; ``source`` names them in errors."""
-    name = Path(source).name.split(".")[0]
-
-    def problems() -> Iterator[Problem]:
-        for number, row in enumerate(rows, 1):
-            where = f"{source}:{number}"
-            yield Problem(
-                id=str(row.get("id") or f"{name}/{number}"),
-                question=needed(row, question_field, where, hint=_PUBLISHED_HINT),
-                answer=needed(row, answer_field, where, hint=_PUBLISHED_HINT),
-                choices=[str(choice) for choice in row.get("choices") or []],
-                subject=str(row.get("subject") or ""),
-                level=str(row.get("level") or ""),
-                language=str(row.get("language") or "en"),
-                solution=str(row.get("solution") or ""),
-            )
-
-    return whole(problems(), source, limit)
-
-
-_PUBLISHED_HINT = (
-    "; name the field (--question-field, --answer-field), or write NAME=FILE with a published name"
-)
-
-
-def needed(row: Row, field: str, where: str, hint: str = "") -> str:
-    """A field as text, or BadInput naming it and the fields that are there."""
-    value = row.get(field)
-    if value is None or value == "":
-        found = ", ".join(row)
-        raise BadInput(f"{where}: needs the field '{field}'; found {found}{hint}")
-    return str(value)
-
-
-def whole(problems: Iterator[Problem], source: str, limit: int) -> list[Problem]:
-    """The problems, at least one, with ids that differ."""
-    found: list[Problem] = []
-    for problem in problems:
-        found.append(problem)
-        if limit and len(found) == limit:
-            break
-    if not found:
-        raise BadInput(f"{source}: holds no problem")
-    if len({problem.id for problem in found}) < len(found):
-        raise BadInput(f"{source}: two problems have the same id; ids must differ")
-    return found
-
-
-def renamed(problem: Problem, prefix: str, number: int) -> Problem:
-    """The problem with an id under its benchmark's name, its own or its place."""
-    own = problem.id or str(number)
-    return replace(problem, id=own if own.startswith(f"{prefix}/") else f"{prefix}/{own}")
-
-
-def known_name(where: str, name: str, allowed: list[str]) -> None:
-    """Refuse a name that is not among those allowed."""
-    if name not in allowed:
-        raise BadInput(unknown(where, name, allowed))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from seekmath.evaluate.answer import Reply, Run
-from seekmath.evaluate.benchmarks import Problem
+from seekmath.evaluate.problem import Problem
 from seekmath.verify.execution import Execution
 from seekmath.verify.grade import grade
 from seekmath.verify.python_tool import answer_of, gsm8k_program, last_output, math_program

@@ -12,7 +12,7 @@ from functools import lru_cache
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.seeds import python_random
 from seekmath.corpus.chat import SHOT_BREAK, prompt_text, with_instruction
-from seekmath.evaluate.benchmarks import Benchmark, Problem, Row, needed, own_problems
+from seekmath.evaluate.problem import Benchmark, Problem, Row, needed, own_problems
 from seekmath.evaluate.published import PUBLISHED
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.evaluate.template import ChatTemplate

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seekmath.core.files import BadInput
-from seekmath.evaluate.benchmarks import (
+from seekmath.evaluate.problem import (
     Benchmark,
     Kind,
     Problem,

@@ -5,7 +5,7 @@ from typing import Any
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.evaluate.answer import GREEDY, Ask, Keep, Reply
-from seekmath.evaluate.benchmarks import Benchmark
+from seekmath.evaluate.problem import Benchmark
 from seekmath.evaluate.settings import EvaluateSettings
 
 

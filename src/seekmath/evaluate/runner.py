@@ -16,11 +16,12 @@ from seekmath.core.files import BadInput, read_parquet, write_json, write_parque
 from seekmath.core.job import Job
 from seekmath.core.records import ANSWER
 from seekmath.evaluate.answer import Answerer, Ask, Reply, Run
-from seekmath.evaluate.benchmarks import Benchmark, Problem, load_benchmarks
+from seekmath.evaluate.benchmarks import load_benchmarks
 from seekmath.evaluate.contamination import found_in, texts_of
 from seekmath.evaluate.journal import Journal
 from seekmath.evaluate.judge import judge
 from seekmath.evaluate.metrics import Estimate
+from seekmath.evaluate.problem import Benchmark, Problem
 from seekmath.evaluate.prompts import Prompter, Shots, draw_shots, mode_of
 from seekmath.evaluate.recorded import Recorded
 from seekmath.evaluate.settings import EvaluateSettings

@@ -12,8 +12,9 @@ from seekmath.core.files import BadInput
 from seekmath.core.seeds import digest
 from seekmath.mine.charset import to_utf8
 from seekmath.mine.crawl import RawPage, read_pages
-from seekmath.mine.html import HostilePage, main_text
+from seekmath.mine.html import main_text
 from seekmath.mine.inputs import files_at, holds_pages
+from seekmath.mine.page_tokens import HostilePage
 from seekmath.mine.urls import host_of, path_of
 
 _USER_AGENT = "seekmath/0.1 (+https://arxiv.org/abs/2402.03300; page extraction)"

@@ -8,7 +8,6 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit
 
 import numpy as np
@@ -19,10 +18,8 @@ from seekmath.mine.asciimath import asciimath_to_latex
 from seekmath.mine.html_names import TAGS
 from seekmath.mine.marks import mark, undelimited
 from seekmath.mine.mathml import latex_of_math, latex_of_rendered, markup_to_latex
+from seekmath.mine.page_tokens import Tokens
 from seekmath.mine.tex_text import TextStyle
-
-if TYPE_CHECKING:
-    from seekmath.mine.html import Tokens
 
 #: LaTeX ("" to leave the element out, None to read it as text) and whether it is displayed.
 Found = tuple[str | None, bool]
@@ -70,7 +67,7 @@ def no_formulas(count: int) -> Formulas:
     )
 
 
-def find_formulas(page: "Tokens", style: TextStyle) -> Formulas:
+def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
     """The formulas that elements hold, outermost first: what lies inside one is not read again."""
     of_token = np.zeros(page.number + 1, np.int32)
     roles = page.flags[: page.number] >> k.ROLE_SHIFT
@@ -120,7 +117,7 @@ def _annotation(inner: bytes) -> str:
     return _plain(found[1]) if found else ""
 
 
-def _of_math(page: "Tokens", token: int, _: bool) -> Found:
+def _of_math(page: Tokens, token: int, _: bool) -> Found:
     tag, inner = page.tag(token), page.inner(token)
     attributes = _attributes(tag)
     display = attributes.get("display") in ("block", "true") or attributes.get("mode") == "display"
@@ -128,7 +125,7 @@ def _of_math(page: "Tokens", token: int, _: bool) -> Found:
     return latex or latex_of_math(tag + inner), display
 
 
-def _of_script(page: "Tokens", token: int, _: bool) -> Found:
+def _of_script(page: Tokens, token: int, _: bool) -> Found:
     kind = _attributes(page.tag(token)).get("type", "").replace(" ", "").lower()
     text = page.inner(token).decode("utf-8", "replace").strip()
     text = html.unescape(text).removeprefix("% <![CDATA[").removesuffix("%]]>").removesuffix("]]>")
@@ -141,7 +138,7 @@ def _of_script(page: "Tokens", token: int, _: bool) -> Found:
     return text, "mode=display" in kind
 
 
-def _of_container(page: "Tokens", token: int, scripted: bool) -> Found:
+def _of_container(page: Tokens, token: int, scripted: bool) -> Found:
     """Rendered MathJax: its TeX, its assistive MathML, or what its own tags say."""
     tag, inner = page.tag(token), page.inner(token)
     if scripted and not tag.startswith(b"<mjx-container"):
@@ -176,7 +173,7 @@ def _of_container(page: "Tokens", token: int, scripted: bool) -> Found:
     return latex_of_rendered(tag + inner) or None, display
 
 
-def _of_katex(page: "Tokens", token: int, _: bool) -> Found:
+def _of_katex(page: Tokens, token: int, _: bool) -> Found:
     inner = page.inner(token)
     display = b"katex-display" in page.tag(token) or b'display="block"' in inner
     annotated = _annotation(inner)
@@ -186,7 +183,7 @@ def _of_katex(page: "Tokens", token: int, _: bool) -> Found:
     return (latex_of_math(inner[start:]) if start >= 0 else None), display
 
 
-def _of_wikipedia(page: "Tokens", token: int, scripted: bool) -> Found:
+def _of_wikipedia(page: Tokens, token: int, scripted: bool) -> Found:
     inner = page.inner(token)
     display = b'display="block"' in inner or b"image-display" in inner
     annotated = _annotation(inner)
@@ -202,7 +199,7 @@ def _of_wikipedia(page: "Tokens", token: int, scripted: bool) -> Found:
     return _image(_attributes(inner[start : inner.find(b">", start) + 1]))[0], display
 
 
-def _of_image(page: "Tokens", token: int, _: bool) -> Found:
+def _of_image(page: Tokens, token: int, _: bool) -> Found:
     return _image(_attributes(page.tag(token)))
 
 
@@ -233,7 +230,7 @@ def _of_url(source: str) -> str:
     ).strip()
 
 
-def _of_tex(page: "Tokens", token: int, _: bool) -> Found:
+def _of_tex(page: Tokens, token: int, _: bool) -> Found:
     """A class that says "math": TeX with or without delimiters; prose around formulas stays."""
     tag = page.tag(token)
     if page.kind[token] == TAGS["img"]:
@@ -263,11 +260,11 @@ def _of_tex(page: "Tokens", token: int, _: bool) -> Found:
     return (text if (short or known) and text else None), display
 
 
-def _of_rendered(page: "Tokens", token: int, scripted: bool) -> Found:
+def _of_rendered(page: Tokens, token: int, scripted: bool) -> Found:
     return ("" if scripted else None), False
 
 
-def _of_html(page: "Tokens", token: int, _: bool) -> Found:
+def _of_html(page: Tokens, token: int, _: bool) -> Found:
     """A formula set in HTML: italics, ``sup``, ``sub`` and Unicode."""
     inner = page.inner(token)
     if len(inner) > 4000 or _RICHER.search(inner):
@@ -276,7 +273,7 @@ def _of_html(page: "Tokens", token: int, _: bool) -> Found:
     return (text if text and not _SENTENCE.search(text) else None), page.tag(token)[:4] == b"<div"
 
 
-def _of_data(page: "Tokens", token: int, _: bool) -> Found:
+def _of_data(page: Tokens, token: int, _: bool) -> Found:
     attributes = _attributes(page.tag(token))
     display = "display" in attributes.get("class", "") + attributes.get("data-display", "")
     source = attributes.get("data-mathml", "")
@@ -294,12 +291,12 @@ def _of_data(page: "Tokens", token: int, _: bool) -> Found:
     return None, False
 
 
-def _of_number(page: "Tokens", token: int, _: bool) -> Found:
+def _of_number(page: Tokens, token: int, _: bool) -> Found:
     """The number of an equation is no text."""
     return ("" if len(page.inner(token)) < 400 else None), False
 
 
-_READERS: dict[int, Callable[["Tokens", int, bool], Found]] = {
+_READERS: dict[int, Callable[[Tokens, int, bool], Found]] = {
     k.ROLE_MATH: _of_math,
     k.ROLE_SCRIPT: _of_script,
     k.ROLE_CONTAINER: _of_container,

@@ -5,73 +5,16 @@ Four passes over the page, each linear in its length: tokens, nesting, formulas,
 
 import html
 import re
-from typing import NamedTuple
-
-import numpy as np
 
 from seekmath.mine import html_names as names
 from seekmath.mine.formulas import find_formulas, no_formulas
 from seekmath.mine.html_blocks import HAS_SCRIPT, HAS_TEX, write_blocks
-from seekmath.mine.html_nest import nest
-from seekmath.mine.html_tokens import ROLE_SHIFT, Bytes, Ints, tokenize
+from seekmath.mine.html_tokens import ROLE_SHIFT
 from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
 from seekmath.mine.marks import MARKS
+from seekmath.mine.page_tokens import MOST_DEPTH, Tokens, read_tokens
 from seekmath.mine.script_runs import mark_runs
 from seekmath.mine.tex_text import TextStyle, mark_text
-
-_MOST_TAGS = 500_000
-_MOST_DEPTH = 4096
-
-
-class HostilePage(ValueError):
-    """A page beyond the bounds of extraction; the message is the reason."""
-
-
-class Tokens(NamedTuple):
-    """A page as tokens with their nesting (``tokenize`` and ``nest`` say what each array holds)."""
-
-    source: bytes
-    octets: Bytes
-    number: int
-    kind: Ints
-    start: Ints
-    end: Ints
-    flags: Ints
-    close: Ints
-    letters: Ints
-    title: int
-    heading: int
-
-    def inner(self, token: int) -> bytes:
-        """What stands between an element's tags."""
-        last = self.close[token]
-        behind = int(self.start[last]) if last < self.number else len(self.source)
-        return self.source[self.end[token] : max(behind, int(self.end[token]))]
-
-    def tag(self, token: int) -> bytes:
-        """A tag with its attributes."""
-        return self.source[self.start[token] : self.end[token]]
-
-
-def read_tokens(source: bytes) -> Tokens:
-    """Tokens of a page in UTF-8.
-
-    Raises:
-        HostilePage: it has too many tags or is nested too deeply.
-    """
-    octets = np.frombuffer(source, np.uint8)
-    count, kind, start, end, flags = tokenize(
-        octets, names.TAG_TABLE, names.PROPERTIES, names.ATTRIBUTE_TABLE, names.WORD_TABLE,
-        names.NEEDLES, _MOST_TAGS,
-    )  # fmt: skip
-    if count < 0:
-        raise HostilePage(f"more than {_MOST_TAGS} tags")
-    deepest, close, letters, title, heading = nest(
-        octets, count, kind, start, end, flags, names.PROPERTIES, _MOST_DEPTH
-    )
-    if deepest < 0:
-        raise HostilePage(f"nested deeper than {_MOST_DEPTH}")
-    return Tokens(source, octets, count, kind, start, end, flags, close, letters, title, heading)
 
 
 def main_text(page: str | bytes) -> tuple[str, str, int]:
@@ -94,7 +37,7 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
         tokens.octets, tokens.number, tokens.kind, tokens.start, tokens.end, tokens.flags,
         tokens.close, tokens.letters, names.PROPERTIES, names.EFFECTS, found.of_token,
         found.latex, found.spans, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
-        _MOST_DEPTH,
+        MOST_DEPTH,
     )  # fmt: skip
     low, high = content_range(
         blocks, tokens.number, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES

@@ -19,8 +19,8 @@ from seekmath.mine.crawl import Damage, Loss, RawPage, read_pages
 from seekmath.mine.engine import Beat, Shard, Stage
 from seekmath.mine.executors import Engine, Progress
 from seekmath.mine.extract import extract_page
-from seekmath.mine.html import HostilePage
 from seekmath.mine.minhash import signatures
+from seekmath.mine.page_tokens import HostilePage
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.urls import url_key
 from seekmath.mine.word_kernels import count_and_score
