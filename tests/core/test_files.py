@@ -105,3 +105,12 @@ def test_parquet_folder_is_read_in_name_order(tmp_path):
     (tmp_path / "3.parquet").write_text("x")
     with pytest.raises(BadInput, match="not readable as Parquet"):
         read_parquet(tmp_path)
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": "1 \\ud800", "b": "\\ud83d\\ude00 \\\\ud800"}\n')
+    rows = list(read_jsonl(path))
+    assert rows == [{"a": "1 ?", "b": "\U0001f600 \\ud800"}]
+    write_jsonl(path, [{"a": "1 \ud800"}])
+    assert list(read_jsonl(path)) == [{"a": "1 ?"}]

@@ -13,6 +13,7 @@ def test_cut_anywhere_the_whole_lines_are_there_and_the_rest_can_follow(tmp_path
     journal = Journal(path)
     for n in range(3):
         journal.add({"problem_id": "p", "k": n, "completion": "é\ud800\n"})
+    assert journal.rows["p", 0]["completion"] == "é?\n"
     journal.close()
     text = path.read_bytes()
     ends = [place + 1 for place, byte in enumerate(text) if byte == ord("\n")]

@@ -127,6 +127,14 @@ def test_a_run_that_has_hardly_begun_says_what_is_missing(tmp_path) -> None:
         assert shown in text, shown
 
 
+def test_a_folder_of_one_stage_shows_the_sections_that_it_can_fill(run_dir) -> None:
+    text = outline(write_report(run_dir / "grpo")).text
+    assert "Learning curves" in text
+    assert "Rollouts of GRPO" in text
+    assert "Accuracy" not in text
+    assert "mines nothing" not in text
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_any_stage_may_be_missing_or_empty(tmp_path, name) -> None:
     run_dir = make_run(tmp_path / "run")

@@ -71,6 +71,29 @@ def test_a_file_without_programs_is_refused(sandbox: Sandbox, tmp_path: Path) ->
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_a_named_field_that_no_line_has_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "in.jsonl", ROWS)
+    with pytest.raises(BadInput, match="no line has a field god; found code, completion"):
+        run_programs(tmp_path / "in.jsonl", tmp_path / "out.jsonl", sandbox, gold="god")
+
+
+def test_odd_recorded_results_and_values_that_are_no_text(sandbox: Sandbox, tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"program": "ans = 1", "was": "one"},
+        {"program": "ans = 1", "was": [1]},
+        {"program": "ans = 'one'", "was": "one"},
+        {"program": "ans = 'one'", "was": None},
+        {"program": "ans = '\\ud800'", "was": "?"},
+    ]
+    write_jsonl(tmp_path / "in.jsonl", rows)
+    run_programs(
+        tmp_path / "in.jsonl", tmp_path / "out.jsonl", sandbox, value="ans", recorded="was"
+    )
+    out = list(read_jsonl(tmp_path / "out.jsonl"))
+    assert [row["reproduced"] for row in out] == [False, False, True, False, True]
+    assert out[-1]["value"] == "?"
+
+
 @pytest.mark.shared
 def test_recorded_programs_give_their_recorded_results(
     sandbox: Sandbox, shared: Path, tmp_path: Path

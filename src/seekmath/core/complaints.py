@@ -34,10 +34,10 @@ def _line(where: str, model: type[BaseModel], item: Any) -> str:
         return unknown(f"{where}.{path}", field, sorted(model.model_fields))
     if item["type"] == "missing":
         return f"{where}.{path}: missing; needed: {allowed_values(model, field)}"
-    if field not in model.model_fields:
-        return f"{where}: {item['msg']}"
-    allowed = allowed_values(model, field)
     reason = item["msg"].removeprefix("Value error, ")
+    if field not in model.model_fields:
+        return f"{where}: {reason}"
+    allowed = allowed_values(model, field)
     return f"{where}.{path}: found {item['input']!r}; allowed: {allowed} ({reason})"
 
 

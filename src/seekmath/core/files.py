@@ -127,7 +127,7 @@ def write_jsonl(path: str | Path, rows: Iterable[dict[str, Any]]) -> int:
         # mtime 0 and no name in the header: the same rows give the same bytes.
         file = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if gzipped else raw
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            file.write(text_line(row))
             count += 1
         if gzipped:
             file.close()
@@ -157,7 +157,13 @@ def _json_object(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
         raise BadInput(f"{path}:{number}: not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadInput(f"{path}:{number}: expected an object {{…}}, found {type(value).__name__}")
-    return value
+    # Half a surrogate pair is valid JSON and no text: nothing could write it again.
+    return json.loads(text_line(value)) if b"\\ud" in line.lower() else value
+
+
+def text_line(value: dict[str, Any]) -> bytes:
+    """One JSON line in UTF-8; what is no Unicode text (half a surrogate pair) becomes ``?``."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def write_parquet(path: str | Path, rows: list[dict[str, Any]], schema: "pa.Schema") -> None:

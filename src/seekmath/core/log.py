@@ -39,7 +39,8 @@ class Display:
     def say(self, text: str) -> None:
         """Print one line above the bars."""
         if not self.quiet:
-            (self._bars.console if self._bars else self.console).print(text, highlight=False)
+            console = self._bars.console if self._bars else self.console
+            console.print(text, highlight=False, soft_wrap=True)
 
     def start(self, label: str) -> None:
         """Begin a stage; ``label`` such as ``mine (2/8)``."""

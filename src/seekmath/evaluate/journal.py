@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seekmath.core.files import BadInput
+from seekmath.core.files import BadInput, text_line
 
 
 class Journal:
@@ -39,8 +39,9 @@ class Journal:
 
     def add(self, row: dict[str, Any]) -> None:
         """Note one finished answer; it is in the file when this returns."""
-        self.rows[row["problem_id"], row["k"]] = row
-        self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        line = text_line(row)
+        self.rows[row["problem_id"], row["k"]] = json.loads(line)  # as a resumed run reads it
+        self._file.write(line)
         self._file.flush()
 
     def close(self) -> None:

@@ -29,6 +29,17 @@ from seekmath.report.runs import Run, open_run
 from seekmath.report.tables import GENERATED, accuracies, by_benchmark, sampled_columns
 
 _MOST_SETTINGS = 8000
+_SECTIONS = ("accuracy", "mining", "curves", "rollouts")
+# Those of a folder of one stage, by its type; others are shown whole.
+_OWN_SECTIONS = {
+    "evaluate": ("accuracy",),
+    "mine": ("mining",),
+    "decontaminate": ("mining",),
+    "pretrain": ("curves",),
+    "sft": ("curves",),
+    "reward": ("curves",),
+    "grpo": ("curves", "rollouts"),
+}
 
 
 def write_report(
@@ -58,6 +69,7 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
     table = accuracies(run)
     return _environment().get_template("report.html").render(
         run=run,
+        sections=_sections(run),
         facts=_facts(run),
         table=table,
         headline=by_benchmark(table),
@@ -88,6 +100,11 @@ def _environment() -> Environment:
         environment.filters[name] = getattr(numbers, name)
     environment.filters["parts"] = parts
     return environment
+
+
+def _sections(run: Run) -> tuple[str, ...]:
+    alone = run.stages[0].type if len(run.stages) == 1 else ""
+    return _OWN_SECTIONS.get(alone, _SECTIONS)
 
 
 def _of(run: Run, *types: str) -> list[Any]:

@@ -46,10 +46,16 @@ def run_programs(
         Counts: programs, lines without one, each status; and those reproduced and right.
 
     Raises:
-        BadInput: no line has a program.
+        BadInput: no line has a program, or a field that was named.
     """
     counts: Counter[str] = Counter()
-    total = sum(1 for _ in read_jsonl(path))
+    total, names = 0, set[str]()
+    for row in read_jsonl(path):
+        total += 1
+        names |= row.keys()
+    for name in (recorded, gold):
+        if name and name not in names:
+            raise BadInput(f"{path}: no line has a field {name}; found {', '.join(sorted(names))}")
 
     def lines() -> Iterator[dict[str, Any]]:
         rows = read_jsonl(path)
@@ -105,10 +111,9 @@ def _told(
 
 def _same(recorded: Any, value: str | None) -> bool:
     """Whether a value is the recorded one; numbers may differ by rounding."""
+    if recorded is None or value is None:
+        return recorded is None and value is None
     try:
-        number = None if value is None else float(value)
-    except ValueError:
+        return math.isclose(float(recorded), float(value), rel_tol=1e-9, abs_tol=1e-9)
+    except (ValueError, TypeError, OverflowError):
         return str(recorded) == value
-    if recorded is None or number is None:
-        return recorded is None and number is None
-    return math.isclose(float(recorded), number, rel_tol=1e-9, abs_tol=1e-9)

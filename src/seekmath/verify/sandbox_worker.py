@@ -213,7 +213,9 @@ def _record(written: bytes, code: int) -> dict[str, Any]:
     if not written:
         return {"status": "error", "error": f"ended without a result, exit status {code}"}
     try:
+        # Half a surrogate pair, which nothing could write or tokenize, becomes "?".
         record = json.loads(written)
+        record = json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
         status, value, error = record["status"], record.get("value"), record.get("error", "")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {"status": "error", "error": "the result channel holds no result"}
