@@ -1,4 +1,4 @@
-"""Isabelle: its server's messages as they stand in recorded sessions, replayed on loopback."""
+"""Isabelle: replies written by hand in the form of its server's protocol, played on loopback."""
 
 import json
 import socketserver
