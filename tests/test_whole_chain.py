@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 SMALL = """
     world.pages=1500 world.benchmark_size=10 world.gsm8k_size=20
     mine.least_updates=8000 mine.rounds=2 tokenize.vocab_size=700
-    pretrain.threads=1 sft.threads=1 reward.threads=1 grpo.threads=1 evaluate.threads=1 pretrain.steps=60 pretrain.warmup_steps=10 pretrain.checkpoint_every=10
+    pretrain.threads=1 sft.threads=1 reward.threads=1 grpo.threads=1 evaluate.threads=1
+    pretrain.steps=60 pretrain.warmup_steps=10 pretrain.checkpoint_every=10
     sft.limit=300 sft.checkpoint_every=10
     reward.questions=12 reward.samples_per_question=4
     grpo.steps=6 grpo.questions_per_step=2 grpo.group_size=4 grpo.checkpoint_every=2
