@@ -8,8 +8,10 @@ from typing import Any
 from seekmath.core.files import BadInput
 
 
-def load_function(path: str, name: str) -> Callable[..., Any]:
+def load_function(path: str, name: str, hint: str = "") -> Callable[..., Any]:
     """The function ``name`` of the Python file ``path``, which is run.
+
+    ``hint`` ends the complaint about a missing function: how another name is given.
 
     Raises:
         BadInput: the file is not there, is not Python, fails, or has no such function.
@@ -25,5 +27,5 @@ def load_function(path: str, name: str) -> Callable[..., Any]:
     except Exception as error:
         raise BadInput(f"{path}: fails when it is loaded: {error!r}") from error
     if not callable(getattr(module, name, None)):
-        raise BadInput(f"{path}: has no function '{name}'")
+        raise BadInput(f"{path}: has no function '{name}'{hint}")
     return getattr(module, name)

@@ -3,14 +3,13 @@
 A sample whose reward cannot be had (an exception, None, NaN) gets no gradient and is counted.
 """
 
-import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from seekmath.core.files import BadInput
+from seekmath.core.functions import load_function
 from seekmath.corpus.chat import prompt_text
 from seekmath.corpus.steps import step_ends
 from seekmath.corpus.tokenizer import Tokenizer
@@ -159,7 +158,7 @@ def function_reward(path: str, name: str) -> Reward:
         BadInput: the file or the function is not there, or the function fails on every sample or
             returns another number of rewards.
     """
-    function = _load_function(path, name)
+    function = load_function(path, name, hint="; name it with reward_name")
     accepted = inspect.signature(function).parameters.values()
     takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted)
     names = {one.name for one in accepted}
@@ -198,22 +197,6 @@ def _alone(
         raise
     except Exception as error:
         return math.nan, error
-
-
-def _load_function(path: str, name: str) -> Callable[..., Any]:
-    if not Path(path).is_file():
-        raise BadInput(f"{path}: no such file; reward names a Python file")
-    spec = importlib.util.spec_from_file_location("seekmath_user_reward", path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path}: is not a Python file (its name must end in .py)")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise BadInput(f"{path}: fails when it is loaded: {error!r}") from error
-    if not callable(getattr(module, name, None)):
-        raise BadInput(f"{path}: has no function '{name}'; name it with reward_name")
-    return getattr(module, name)
 
 
 def _arguments(samples: Sequence[Sample]) -> dict[str, list[Any]]:
