@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seekmath.cli import _HELP, _NOT_STAGES
+from seekmath.cli import _COMMANDS
 from seekmath.stages import STAGES
 
 
@@ -17,10 +17,10 @@ def seekmath(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPr
 
 
 def test_every_stage_has_a_command_and_help_of_its_own():
-    assert set(_HELP) - set(_NOT_STAGES) == set(STAGES)
+    assert {name for name, entry in _COMMANDS.items() if not entry.place} == set(STAGES)
 
 
-@pytest.mark.parametrize("name", [*_HELP, ""])
+@pytest.mark.parametrize("name", [*_COMMANDS, ""])
 def test_help_is_printed_with_an_example(name):
     done = seekmath(*([name] if name else []), "--help")
     assert done.returncode == 0, done.stderr

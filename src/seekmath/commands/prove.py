@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from seekmath.verify.prover import Prover
 
 
-@click.command("prove", short_help="Check formal proofs with Coq or Isabelle.")
+@click.command("prove")
 @click.argument("statements", type=click.Path(), metavar="STATEMENTS")
 @click.option("--proofs", type=click.Path(), help="JSON lines: name and proof or completion.")
 @click.option("--automation", is_flag=True, help="Let the prover's own tactics try each.")

@@ -1,0 +1,118 @@
+"""Commands on pages and mining runs: ``extract``, ``mine plan``, ``annotate``. Floor 6."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("extract")
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE|URL|WARC...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per page: url, title, text.")
+@click.option("--out", help="Write to this file instead of the terminal.")
+def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
+    """Print the main text of HTML files, URLs or every page of WARC files.
+
+    Formulas stand in it as LaTeX between $…$ or $$…$$, whatever form they had. Example:
+
+        seekmath extract page.html --json
+    """
+    from contextlib import nullcontext
+
+    from seekmath.core.files import whole_file
+    from seekmath.mine.extract import extract_inputs
+
+    with whole_file(out) if out else nullcontext(sys.stdout) as file:
+        for page in extract_inputs(list(inputs)):
+            if as_json:
+                line = json.dumps(page, ensure_ascii=False)
+            else:
+                head = f"# {page['title']}\n\n" if page["title"] else ""
+                line = f"{head}{page['text']}\n"
+            file.write(line + "\n")
+
+
+@click.command("mine plan")
+@click.argument("run_dir", metavar="[RUN]", required=False, type=click.Path())
+@click.option("--pages", type=float, required=True, help="Pages to come, such as 40e9.")
+@click.option(
+    "--page-kib", type=float, default=0, help="Mean HTML of a page.  [default: as in RUN]"
+)
+@click.option("--nodes", type=int, default=100, show_default=True, help="Machines.")
+@click.option("--cores", type=int, default=64, show_default=True, help="Cores of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def mine_plan(
+    run_dir: str | None, pages: float, page_kib: float, nodes: int, cores: int, as_json: bool
+) -> None:
+    """Say what mining so many pages takes, from what RUN (a finished mine run) has taken.
+
+    Without RUN 3,000 pages of the embedded world are mined first, to measure this machine.
+    Example:
+
+        seekmath mine plan mined --pages 40e9 --page-kib 60 --nodes 100 --cores 64
+    """
+    from tempfile import TemporaryDirectory
+
+    from seekmath.mine.plan import plan, table
+
+    with TemporaryDirectory(prefix="seekmath-plan-") as folder:
+        run = Path(run_dir) if run_dir else _sample_run(Path(folder))
+        found = plan(run, pages, page_kib, nodes, cores)
+    click.echo(json.dumps(found) if as_json else table(found))
+
+
+def _sample_run(folder: Path) -> Path:
+    """A short run on a small world."""
+    from seekmath.core.log import Display
+    from seekmath.core.recipe import PlannedStage, validate
+    from seekmath.core.run import run_single
+    from seekmath.mine.plan import sample_settings
+    from seekmath.stages import STAGES
+
+    world, run = folder / "world", folder / "mined"
+    bodies = {"world": {"pages": 3000}, "mine": sample_settings(world)}
+    for name, out in (("world", world), ("mine", run)):
+        settings = validate("measuring", STAGES[name].settings, bodies[name])
+        run_single(PlannedStage(name, name, STAGES[name], settings, 0), out, Display(quiet=True))
+    return run
+
+
+@click.command("annotate")
+@click.argument("run_dir", metavar="RUN", type=click.Path())
+@click.option("--port", type=click.IntRange(0, 65535), default=8377, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--name", "names", multiple=True, help="Host name that browsers may use; repeat.")
+@click.option("--who", default="", help="Who decides.  [default: the user's name]")
+@click.option("--export", "export", help="Write the decisions to this CSV file and stop.")
+@click.option("--import", "take", help="Add the decisions of this CSV or JSON-lines file and stop.")
+@click.option("--finish", is_flag=True, help="Finish the round, for which a run waits, and stop.")
+def annotate(
+    run_dir: str,
+    port: int,
+    host: str,
+    names: tuple[str, ...],
+    who: str,
+    export: str | None,
+    take: str | None,
+    finish: bool,
+) -> None:
+    """Mark URL prefixes of the mining run RUN as mathematics or not, in a web page.
+
+    RUN is the folder of `seekmath mine`, or a run directory with a stage mine. Decisions are kept
+    in RUN/annotations.jsonl as they are made. Examples:
+
+        seekmath annotate mined
+
+        seekmath annotate mined --import decisions.csv --finish
+    """
+    from seekmath.mine.annotated_run import AnnotatedRun
+
+    run = AnnotatedRun.open(Path(run_dir))
+    if not (take or finish or export):
+        from seekmath.mine.annotate_server import serve
+
+        serve(run, host, port, names, who, click.echo)
+        return
+    for line in run.exchange(take, finish, export, who):
+        click.echo(line)
