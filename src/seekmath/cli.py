@@ -15,7 +15,7 @@ import click
 
 
 class _Entry(NamedTuple):
-    """A line of the top help, and where the command stands; no place: made of a stage's settings."""
+    """A line of the top help and the command's place; without one it is made of stage settings."""
 
     summary: str
     place: str = ""
