@@ -129,9 +129,12 @@ def _from_recipe(recipe: str, name: str) -> dict[str, Any]:
 
 
 def _typed(model: type[Settings], field: str, value: Any) -> Any:
-    kind = get_origin(model.model_fields[field].annotation) or model.model_fields[field].annotation
+    annotation = model.model_fields[field].annotation
+    kind = get_origin(annotation) or annotation
     if kind is dict:
         return dict(_pair(field, item, model) for item in value)
+    if any(isinstance(part, type) and issubclass(part, Settings) for part in get_args(annotation)):
+        return [yaml.safe_load(item) for item in value]
     if kind in (list, tuple):
         return list(value)
     if kind in (int, float, str, bool, Literal):

@@ -5,7 +5,7 @@ import torch
 
 from seekmath.model.decoder import Decoder
 from seekmath.model.sizes import sized
-from seekmath.train.optimizer import learning_rate, make_adamw, pick_device, update
+from seekmath.train.optimizer import decay_start, learning_rate, make_adamw, pick_device, update
 from seekmath.train.settings import OptimizerSettings
 
 
@@ -28,6 +28,27 @@ def test_cosine_falls_smoothly_to_a_tenth():
     assert all(a > b for a, b in itertools.pairwise(found[10:]))
     assert found[505] == pytest.approx(1.1, abs=0.01)
     assert found[-1] == pytest.approx(0.2, abs=1e-4)
+
+
+def test_wsd_stays_and_then_falls_towards_zero():
+    found = rates(200, schedule="wsd", warmup_steps=10, decay_share=0.2)
+    assert set(found[10:160]) == {2.0}
+    assert all(a > b > 0 for a, b in itertools.pairwise(found[159:]))
+    # 1 - sqrt: a quarter of the way through the decay half of the peak is left.
+    assert found[169] == pytest.approx(2.0 * (1 - (10 / 41) ** 0.5))
+
+
+@pytest.mark.parametrize("schedule", ["multistep", "wsd", "cosine", "constant"])
+@pytest.mark.parametrize("steps", [1, 7, 35, 1000])
+def test_the_decay_starts_where_the_rate_first_falls(schedule, steps):
+    settings = OptimizerSettings(peak_lr=2.0, schedule=schedule, decay_share=0.1)
+    found = rates(steps, schedule=schedule)
+    fallen = [step for step, rate in enumerate(found) if rate < 2.0]
+    start = decay_start(steps, settings)
+    if schedule in ("multistep", "wsd") and fallen:
+        assert fallen[0] == start
+    else:
+        assert start == steps
 
 
 def test_constant_stays():

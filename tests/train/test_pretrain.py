@@ -63,3 +63,57 @@ def test_a_larger_vocabulary_than_the_model_has_is_refused(tokens, base, tmp_pat
     tokenize(settings, Job.open(tmp_path / "wide", 0))
     with pytest.raises(BadInput, match=r"was tokenized with 420 entries, .* has 400"):
         run(tmp_path / "wide", tmp_path, model=str(base))
+
+
+PHASES = [
+    {"name": "general", "steps": 8, "weights": {"words": 1.0, "chinese": 0.0}},
+    {"name": "mixed", "steps": 4, "weights": {"words": 0.25, "chinese": 0.75}},
+]
+
+
+@pytest.mark.parametrize("per_phase", [False, True])
+def test_phases_change_the_mixture_and_if_asked_the_schedule(tokens, tmp_path, per_phase):
+    metrics = run(
+        tokens, tmp_path, phases=PHASES, schedule_per_phase=per_phase, log_every=1, warmup_steps=2
+    )
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    rates = [line["learning_rate"] / 3e-3 for line in lines]
+    one = [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.316, 0.1]
+    each = [0.5, 1, 1, 1, 1, 1, 1, 0.316, 0.5, 1, 1, 1]
+    assert rates == pytest.approx(each if per_phase else one)
+    assert lines[7]["epochs/chinese"] == 0 < lines[-1]["epochs/chinese"]
+    assert metrics["weights"] == PHASES[1]["weights"]
+
+
+def test_phases_that_do_not_fill_the_steps_are_refused(tokens):
+    with pytest.raises(ValueError, match="found 13; the steps of the phases sum to 12"):
+        PretrainSettings(tokens=str(tokens), steps=13, phases=PHASES)
+
+
+@pytest.mark.parametrize("schedule", ["wsd", "multistep"])
+def test_training_goes_on_from_before_the_decay(tokens, tmp_path, schedule):
+    run(tokens, tmp_path / "whole", schedule=schedule, decay_share=0.2, steps=10)
+    flat_steps = 8
+    run(tokens, tmp_path / "flat", schedule="constant", steps=flat_steps)
+    kept, flat = (
+        load_model(tmp_path / path).state_dict() for path in ("whole/before_decay", "flat/model")
+    )
+    assert all(torch.equal(kept[name], flat[name]) for name in flat)
+    assert not (tmp_path / "flat" / "before_decay").exists()
+    run(tokens, tmp_path / "next", model=str(tmp_path / "whole" / "before_decay"), steps=1)
+
+
+def test_a_corpus_read_too_often_is_named(tokens, tmp_path):
+    said = []
+    with Job.open(tmp_path, 0) as job:
+        job.say = said.append
+        pretrain(
+            PretrainSettings(
+                tokens=str(tokens), steps=2, max_epochs=0.001, warmup_steps=0, **SHORT
+            ),
+            job,
+        )
+    assert [("corpus 'words'" in text, "max_epochs 0.001" in text) for text in said] == [
+        (False, True),
+        (True, True),
+    ]

@@ -1,7 +1,11 @@
 """Weighted mixtures of corpora in an order that is a pure function of (seed, row number)."""
 
-from dataclasses import dataclass
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +17,9 @@ from seekmath.corpus.shards import Shard
 
 # Each block of so many rows holds its corpora in the shares of the weights, as near as can be:
 # so short that any 1,000 rows are within 1%, wherever they begin.
-_BLOCK = 16
+_BLOCK = 8
+# Shares are fractions of 2^32: counts are whole numbers, exact for as long as a run may be.
+_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,20 @@ class Mixture:
 
     Row r of the run belongs to a corpus and is that corpus's k-th row; both follow from
     (seed, r) alone, whatever the number of workers, ranks or restarts.
+
+    Attributes:
+        shards: the corpora by name.
+        weights: share of each, summing to 1.
+        context: tokens of a row.
+        seed: of the order.
+        before: rows of each corpus that were read before row 0.
     """
 
     shards: dict[str, Shard]
     weights: dict[str, float]
     context: int
     seed: int
+    before: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = set(self.weights) ^ set(self.shards)
@@ -48,8 +62,19 @@ class Mixture:
     def epochs(self, rows_seen: int) -> dict[str, float]:
         """How often each corpus has been read after so many rows."""
         return {
-            name: rows_seen * weight / max(1, rows_of(self.shards[name], self.context))
-            for name, weight in self.weights.items()
+            name: count / max(1, rows_of(self.shards[name], self.context))
+            for name, count in self.read(rows_seen).items()
+        }
+
+    def read(self, rows_seen: int) -> dict[str, int]:
+        """Rows of each corpus read after so many rows, those before row 0 among them."""
+        block, offset = divmod(rows_seen, _BLOCK)
+        labels, counts = self._block(block)
+        counts = counts + np.bincount(labels[:offset], minlength=len(counts))
+        names = sorted(self.shards)
+        return {
+            name: self.before.get(name, 0) + int(count)
+            for name, count in zip(names, counts, strict=True)
         }
 
     def _row(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
@@ -62,16 +87,83 @@ class Mixture:
 
     def place(self, row: int) -> tuple[str, int]:
         """The corpus of row ``row`` of the run, and which of that corpus's rows it is."""
-        names = sorted(self.shards)
         block, offset = divmod(row, _BLOCK)
-        # Cumulative shares, rounded, so that what one block rounds off the next makes good.
-        shares = np.cumsum([0.0] + [self.weights[name] for name in names])
-        before = np.diff(np.round(shares * block * _BLOCK)).astype(int)
-        after = np.diff(np.round(shares * (block + 1) * _BLOCK)).astype(int)
-        labels = np.repeat(np.arange(len(names)), after - before)
-        rng(self.seed, "block", block).shuffle(labels)
+        labels, counts = self._block(block)
         which = int(labels[offset])
-        return names[which], int(before[which] + (labels[:offset] == which).sum())
+        name = sorted(self.shards)[which]
+        ordinal = int(counts[which] + (labels[:offset] == which).sum())
+        return name, self.before.get(name, 0) + ordinal
+
+    def _block(self, block: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The corpus of each row of a block, and the rows of each corpus in the blocks before."""
+        before, after = (
+            np.array(_share_out([self.weights[name] for name in sorted(self.shards)], rows))
+            for rows in (block * _BLOCK, (block + 1) * _BLOCK)
+        )
+        labels = np.repeat(np.arange(len(before)), after - before)
+        rng(self.seed, "block", block).shuffle(labels)
+        return labels, before
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Mixtures one after the other; each corpus is read on from where the one before left it."""
+
+    parts: tuple[Mixture, ...]
+    rows: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        shards: dict[str, Shard],
+        parts: Sequence[tuple[int, dict[str, float]]],
+        context: int,
+        seed: int,
+    ) -> "Curriculum":
+        """Mixtures of ``(rows, weights)`` in order."""
+        mixtures: list[Mixture] = []
+        before: dict[str, int] = {}
+        for rows, weights in parts:
+            mixtures.append(Mixture(shards, weights, context, seed, before))
+            before = mixtures[-1].read(rows)
+        return cls(tuple(mixtures), tuple(rows for rows, _ in parts))
+
+    def batch(self, first_row: int, rows: int) -> Rows:
+        """Rows ``first_row`` to ``first_row + rows`` of the run, which lie in one part."""
+        mixture, offset = self._part(first_row)
+        return mixture.batch(first_row - offset, rows)
+
+    def epochs(self, rows_seen: int) -> dict[str, float]:
+        """How often each corpus has been read after so many rows."""
+        mixture, offset = self._part(max(0, rows_seen - 1))
+        return mixture.epochs(rows_seen - offset)
+
+    def weights(self, row: int) -> dict[str, float]:
+        """The shares that hold at a row."""
+        return self._part(row)[0].weights
+
+    def _part(self, row: int) -> tuple[Mixture, int]:
+        starts = [0, *accumulate(self.rows)][:-1]
+        number = bisect_right(starts, row) - 1
+        return self.parts[number], starts[number]
+
+
+def _share_out(weights: list[float], rows: int) -> list[int]:
+    """How many of the first ``rows`` rows each corpus has.
+
+    Each takes its share, rounded, of what those before it have left. So no count is ever more than
+    a few rows off, and none falls as ``rows`` grows (rounding all shares at once lets it).
+    """
+    counts = [0] * len(weights)
+    left_rows, left_weight = rows, math.fsum(weights)
+    positive = [place for place, weight in enumerate(weights) if weight > 0]
+    for place in positive[:-1]:
+        share = min(1 << _BITS, round(weights[place] / left_weight * (1 << _BITS)))
+        counts[place] = (left_rows * share + (1 << (_BITS - 1))) >> _BITS
+        left_rows -= counts[place]
+        left_weight -= weights[place]
+    counts[positive[-1]] = left_rows
+    return counts
 
 
 @lru_cache(maxsize=16)

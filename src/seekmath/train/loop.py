@@ -5,7 +5,8 @@ learning rate too. So a killed run continues from its last checkpoint with the s
 """
 
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,8 @@ from seekmath.train.settings import OptimizerSettings
 #: Loss of a batch: the sum over what is learned, how many that are, and how many tokens were read.
 BatchLoss = Callable[[int], tuple[Tensor, int, int]]
 Measure = Callable[[], dict[str, float]]
+#: Facts of the first so many steps, to be logged.
+Describe = Callable[[int], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,25 @@ class Pace:
     """How long to train and how often to log and to measure, in steps.
 
     With ``step_tokens``, the tokens of a step, the tokens read since step 0 are logged.
+    ``borders`` are the steps at which the schedule begins anew.
     """
 
     steps: int
     log_every: int
     measure_every: int = 0
     step_tokens: int = 0
+    borders: tuple[int, ...] = ()
+
+    def span(self, step: int) -> tuple[int, int]:
+        """First step of the schedule that ``step`` belongs to, and the step after its last."""
+        edges = [0, *self.borders, self.steps]
+        number = bisect_right(edges, step, hi=len(edges) - 1) - 1
+        return edges[number], edges[number + 1]
+
+    def rate(self, step: int, settings: OptimizerSettings) -> float:
+        """The learning rate of a step."""
+        first, end = self.span(step)
+        return learning_rate(step - first, end - first, settings)
 
 
 def train(
@@ -41,6 +57,8 @@ def train(
     pace: Pace,
     job: Job,
     measure: Measure | None = None,
+    describe: Describe | None = None,
+    before: Mapping[int, Callable[[], None]] | None = None,
 ) -> dict[str, float]:
     """Train ``model`` in place from its last checkpoint, if any, to the end.
 
@@ -52,6 +70,8 @@ def train(
         pace: steps, and how often to log and measure.
         job: where to log and to keep ``checkpoints/``.
         measure: what to log besides, such as held-out loss.
+        describe: what to log at each logged step, such as how often each corpus was read.
+        before: what to do before a step begins, such as keeping its weights.
 
     Returns:
         The last logged line.
@@ -66,9 +86,11 @@ def train(
     line: dict[str, float] = {}
     loss_sum, count_sum, token_sum, began = 0.0, 0, 0, time.monotonic()
     for step in range(start, pace.steps):
+        if before and step in before:
+            before[step]()
         loss, count, tokens = batch_loss(step)
         (loss / max(1, count)).backward()
-        rate = learning_rate(step, pace.steps, settings)
+        rate = pace.rate(step, settings)
         norm = update(model, optimizer, rate, settings.clip_norm)
         loss_sum, count_sum = loss_sum + loss.item(), count_sum + count
         token_sum += tokens
@@ -84,6 +106,8 @@ def train(
             }
             if pace.step_tokens:
                 line["tokens"] = done * pace.step_tokens
+            if describe is not None:
+                line |= describe(done)
             if measure is not None and measuring:
                 line |= _without_gradient(model, measure)
             job.log(done, **line)

@@ -7,24 +7,39 @@ from torch import nn
 
 from seekmath.train.settings import OptimizerSettings
 
+# Where the multi-step schedule falls, as shares of the steps, and to which share of the peak.
+_FALLS = ((0.8, 0.316), (0.9, 0.1))
+
 
 def learning_rate(step: int, steps: int, settings: OptimizerSettings) -> float:
     """The rate of step ``step`` (from 0) of ``steps``.
 
     Linear warm-up, then one of: multistep (the paper, section 2.2: ×0.316 after 80% of training,
-    ×0.1 of the peak after 90%), cosine down to a tenth of the peak, or constant.
+    ×0.1 of the peak after 90%), cosine down to a tenth of the peak, wsd (flat, then falling as
+    1 - sqrt of the decay's progress; Hägele et al., arXiv 2405.18392), or constant.
     """
     if step < settings.warmup_steps:
         return settings.peak_lr * (step + 1) / settings.warmup_steps
+    factor = 1.0
     if settings.schedule == "multistep":
-        progress = step / steps
-        factor = 1.0 if progress < 0.8 else 0.316 if progress < 0.9 else 0.1
+        factor = next((f for share, f in reversed(_FALLS) if step / steps >= share), 1.0)
     elif settings.schedule == "cosine":
         share = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
         factor = 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, share)))
-    else:
-        factor = 1.0
+    elif settings.schedule == "wsd":
+        start = decay_start(steps, settings)
+        # The first step of the decay is already below the peak, the last above zero.
+        factor = 1 - math.sqrt(max(0, step - start + 1) / (steps - start + 1))
     return settings.peak_lr * factor
+
+
+def decay_start(steps: int, settings: OptimizerSettings) -> int:
+    """The first of ``steps`` whose rate has begun to fall; ``steps`` where it never stays flat."""
+    if settings.schedule == "multistep":
+        return math.ceil(_FALLS[0][0] * steps - 1e-9)
+    if settings.schedule == "wsd":
+        return steps - max(1, round(settings.decay_share * steps))
+    return steps
 
 
 def make_adamw(model: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:

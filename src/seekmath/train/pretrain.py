@@ -1,6 +1,7 @@
 """Pre-training on token shards (paper, sections 2.2 and 2.3), afresh or continued."""
 
 import math
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from seekmath.core.files import BadInput
 from seekmath.core.job import Job
-from seekmath.corpus.mixture import Mixture, weights_by_size
+from seekmath.corpus.mixture import Curriculum, weights_by_size
 from seekmath.corpus.packing import rows_of, stack, stream_row
 from seekmath.corpus.shards import Shard, open_shards
 from seekmath.corpus.tokenizer import Tokenizer
@@ -17,41 +18,80 @@ from seekmath.model.folder import load_model, save_model
 from seekmath.model.sizes import sized
 from seekmath.train.language import next_token_loss
 from seekmath.train.loop import Pace, train
-from seekmath.train.optimizer import pick_device
+from seekmath.train.optimizer import decay_start, pick_device
 from seekmath.train.settings import PretrainSettings
 
 
 def pretrain(settings: PretrainSettings, job: Job) -> dict[str, Any]:
     """Train a decoder on the shards in ``settings.tokens``; leaves ``model/``.
 
+    Where the schedule ends in a decay, ``before_decay/`` holds the model as it was before: the one
+    to continue from on other data (the paper, section 2.3).
+
     Raises:
         BadInput: shards, weights or the model to continue from do not fit.
     """
     tokenizer_folder = Path(settings.tokens, "tokenizer")
     tokenizer = Tokenizer.load(tokenizer_folder)
-    shards = open_shards(settings.tokens, "train")
-    mixture = Mixture(
-        shards, settings.weights or weights_by_size(shards), settings.context, job.seed
-    )
+    curriculum = curriculum_of(settings, open_shards(settings.tokens, "train"), job.seed)
     model = _start(settings, tokenizer, job.seed).to(pick_device(settings.device))
     heldout = open_shards(settings.tokens, "heldout")
     rows = settings.rows_per_step
+    epochs = curriculum.epochs(settings.steps * rows)
+    for name, count in epochs.items():
+        if count > settings.max_epochs:
+            job.say(
+                f"[yellow]![/] corpus '{name}' will be read {count:.1f} times"
+                f" (max_epochs {settings.max_epochs:g}); lower its weight or steps"
+            )
+    pace = _pace(settings)
+    first, end = pace.span(settings.steps - 1)
+    flat_until = first + decay_start(end - first, settings)
     last = train(
         model,
-        lambda step: next_token_loss(model, mixture.batch(step * rows, rows)),
+        lambda step: next_token_loss(model, curriculum.batch(step * rows, rows)),
         settings,
-        Pace(settings.steps, settings.log_every, settings.heldout_every, rows * settings.context),
+        pace,
         job,
         lambda: heldout_loss(model, heldout, settings),
+        lambda steps: _of_each("epochs", curriculum.epochs(steps * rows)),
+        {flat_until: lambda: save_model(model, job.out / "before_decay", tokenizer_folder)},
     )
     save_model(model, job.out / "model", tokenizer_folder)
-    total_rows = settings.steps * rows
     return {
         **last,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "epochs": {k: round(v, 3) for k, v in mixture.epochs(total_rows).items()},
-        "weights": mixture.weights,
+        "epochs": {k: round(v, 3) for k, v in epochs.items()},
+        "weights": curriculum.weights(settings.steps * rows - 1),
     }
+
+
+def curriculum_of(settings: PretrainSettings, shards: dict[str, Shard], seed: int) -> Curriculum:
+    """The mixtures of a run in order; without phases there is one."""
+    common = settings.weights or weights_by_size(shards)
+    parts = [(phase.steps, phase.weights or common) for phase in settings.phases]
+    rows = settings.rows_per_step
+    return Curriculum.of(
+        shards,
+        [(steps * rows, weights) for steps, weights in parts or [(settings.steps, common)]],
+        settings.context,
+        seed,
+    )
+
+
+def _pace(settings: PretrainSettings) -> Pace:
+    borders = accumulate(phase.steps for phase in settings.phases[:-1])
+    return Pace(
+        settings.steps,
+        settings.log_every,
+        settings.heldout_every,
+        settings.rows_per_step * settings.context,
+        tuple(borders) if settings.schedule_per_phase else (),
+    )
+
+
+def _of_each(kind: str, found: dict[str, float]) -> dict[str, float]:
+    return {f"{kind}/{name}": round(value, 4) for name, value in found.items()}
 
 
 def _start(settings: PretrainSettings, tokenizer: Tokenizer, seed: int) -> Decoder:

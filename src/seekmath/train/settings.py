@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seekmath.core.recipe import Settings, Source
+
+Schedule = Literal["multistep", "cosine", "wsd", "constant"]
 
 
 class OptimizerSettings(Settings):
@@ -12,16 +14,28 @@ class OptimizerSettings(Settings):
 
     peak_lr: float = Field(description="Highest learning rate.", gt=0)
     warmup_steps: int = Field(0, ge=0, description="Steps of linear warm-up.")
-    schedule: Literal["multistep", "cosine", "constant"] = Field(
+    schedule: Schedule = Field(
         "constant",
-        description="After warm-up: multistep is ×0.316 at 80% and ×0.1 at 90% of the steps.",
+        description="After warm-up: multistep (×0.316 at 80%, ×0.1 at 90% of the steps), cosine"
+        " (to a tenth), wsd (flat, then down to 0) or constant.",
     )
+    decay_share: float = Field(0.1, gt=0, le=1, description="wsd: share of the steps that decay.")
     beta2: float = Field(0.95, gt=0, lt=1, description="AdamW's second beta (the first is 0.9).")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decay, not on norms and biases.")
     clip_norm: float = Field(1.0, gt=0, description="Gradient norm above which it is scaled down.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints, at least.")
     threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
+
+
+class Phase(Settings):
+    """One part of pre-training: how long, on which mixture."""
+
+    name: str = Field(description="Shown while it runs.", min_length=1)
+    steps: int = Field(description="Optimizer steps.", ge=1)
+    weights: dict[str, float] = Field(
+        {}, description="Share of each corpus, summing to 1; empty takes those of the stage."
+    )
 
 
 class PretrainSettings(OptimizerSettings):
@@ -38,17 +52,34 @@ class PretrainSettings(OptimizerSettings):
     weights: dict[str, float] = Field(
         {}, description="Share of each corpus, summing to 1; empty goes by size."
     )
+    phases: list[Phase] = Field(
+        [], description="Parts in order, each with its steps and weights; their steps sum to steps."
+    )
+    schedule_per_phase: bool = Field(
+        False, description="Warm up and decay in each phase anew, not once over all steps."
+    )
+    max_epochs: float = Field(
+        4.0, gt=0, description="Passes over a corpus beyond which a warning is given."
+    )
     peak_lr: float = Field(5.3e-4, description="Highest learning rate.", gt=0)
     warmup_steps: int = Field(2000, ge=0, description="Steps of linear warm-up.")
-    schedule: Literal["multistep", "cosine", "constant"] = Field(
+    schedule: Schedule = Field(
         "multistep",
-        description="After warm-up: multistep is ×0.316 at 80% and ×0.1 at 90% of the steps.",
+        description="After warm-up: multistep (×0.316 at 80%, ×0.1 at 90% of the steps), cosine"
+        " (to a tenth), wsd (flat, then down to 0) or constant.",
     )
     log_every: int = Field(10, ge=1, description="Steps between logged lines.")
     heldout_every: int = Field(
         200, ge=1, description="Steps between measurements of held-out loss."
     )
     heldout_rows: int = Field(64, ge=1, description="Rows of a held-out measurement.")
+
+    @model_validator(mode="after")
+    def _phases_fill_the_steps(self) -> "PretrainSettings":
+        total = sum(phase.steps for phase in self.phases)
+        if self.phases and total != self.steps:
+            raise ValueError(f"steps: found {self.steps}; the steps of the phases sum to {total}")
+        return self
 
 
 class SftSettings(OptimizerSettings):
