@@ -49,6 +49,13 @@ def test_the_top_help_imports_nothing_heavy():
         (["extract", "absent.html"], "absent.html: no such file"),
         (["grade", "--pairs", "absent", "--out", "o"], "absent: no such file"),
         (["report", "absent"], "absent"),
+        (
+            ["evaluate", "--model", "absent", "--benchmark", "b", "--out", "o"],
+            "--model absent: abs",
+        ),
+        (["evaluate", "--benchmark", "b", "--out", "o"], "needs --model FOLDER"),
+        (["evaluate", "--limit", "-1", "--out", "o"], "seekmath evaluate --limit: found '-1'"),
+        (["grade", "1", "2", "--explan"], "No such option"),
     ],
 )
 def test_bad_input_ends_with_2_and_says_why(tmp_path, arguments, words):
@@ -68,6 +75,24 @@ def test_pairs_are_graded_and_pages_extracted(tmp_path):
     done = seekmath("extract", "p.html", "--json", cwd=tmp_path)
     page = json.loads(done.stdout)
     assert (page["title"], page["text"]) == ("T", "Let x be $x^2$, a square.")
+
+
+def test_an_answer_may_begin_with_a_minus_sign():
+    done = seekmath("grade", "-5", r"-\sinh(2)", "--json", "--choice", "-1")
+    assert json.loads(done.stdout)["extracted"] is None
+    done = seekmath("grade", "-5", "-5", "--json")
+    assert json.loads(done.stdout)["verdict"] is True
+
+
+@pytest.mark.parametrize("value", ["null", "[1]", "true"])
+def test_pairs_that_hold_no_text_are_refused_and_the_input_is_not_overwritten(tmp_path, value):
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(f'{{"gold": 1, "prediction": {value}}}\n')
+    done = seekmath("grade", "--pairs", "pairs.jsonl", "--out", "graded.jsonl", cwd=tmp_path)
+    assert (done.returncode, "prediction: needs text or a number" in done.stderr) == (2, True)
+    done = seekmath("grade", "--pairs", "pairs.jsonl", "--out", "pairs.jsonl", cwd=tmp_path)
+    assert (done.returncode, "is the file that is read" in done.stderr) == (2, True)
+    assert pairs.read_text().endswith("}\n")
 
 
 def test_a_small_world_is_made_and_made_again_for_nothing(tmp_path):

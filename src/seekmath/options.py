@@ -10,19 +10,14 @@ from pydantic.fields import FieldInfo
 
 from seekmath.core.complaints import allowed_values, unknown
 from seekmath.core.files import BadInput
-from seekmath.core.recipe import PlannedStage, Settings, StageType, read_yaml, validate
+from seekmath.core.recipe import PlannedStage, Settings, StageType, option_of, read_yaml, validate
 from seekmath.stages import STAGES
 
 #: Called with None instead of a stage to join the run in the folder.
 Run = Callable[[PlannedStage | None, str, bool, bool, bool], None]
 
-# The field that takes a command's plain arguments, and the options whose natural name is singular.
+# The field that takes a command's plain arguments.
 _ARGUMENTS = {"mine": "crawl"}
-_SINGULAR = {
-    ("evaluate", "models"): "--model",
-    ("evaluate", "benchmarks"): "--benchmark",
-    ("evaluate", "few_shot_models"): "--few-shot-model",
-}
 _EXAMPLES = {
     "world": "seekmath world --pages 2000 --out world",
     "mine": "seekmath mine --recipe recipes/mine.yaml *.warc.gz --seeds seeds.txt --out mined",
@@ -42,7 +37,7 @@ def stage_command(name: str, summary: str, run: Run) -> click.Command:
     stage = STAGES[name]
     argument = _ARGUMENTS.get(name, "")
     parameters: list[click.Parameter] = [
-        _option(name, field, info, stage)
+        _option(field, info, stage)
         for field, info in stage.settings.model_fields.items()
         if field != argument
     ]
@@ -77,9 +72,9 @@ def _common_options() -> list[click.Parameter]:
     ]
 
 
-def _option(command: str, field: str, info: FieldInfo, stage: StageType) -> click.Option:
+def _option(field: str, info: FieldInfo, stage: StageType) -> click.Option:
     kind = get_origin(info.annotation) or info.annotation
-    flag = _SINGULAR.get((command, field), "--" + field.replace("_", "-"))
+    flag = option_of(stage.settings, field)
     text = info.description or ""
     if not info.is_required() and info.default not in ("", None):
         default = info.get_default(call_default_factory=True)
@@ -111,7 +106,7 @@ def _plan(
     for field, value in given.items():
         if value not in (None, ()):
             body[field] = _typed(stage.settings, field, value)
-    settings = validate(f"seekmath {name}", stage.settings, body)
+    settings = validate(f"seekmath {name}", stage.settings, body, options=True)
     return PlannedStage(name, name, stage, settings, recipe_seed if seed is None else seed)
 
 
@@ -152,5 +147,6 @@ def _pair(field: str, item: str, model: type[Settings]) -> tuple[str, Any]:
         name = folder[-2] if folder[-1] == "model" and len(folder) > 1 else folder[-1]
         return name.split(".jsonl")[0], item
     raise BadInput(
-        f"--{field}: found '{item}'; allowed: NAME=VALUE, {allowed_values(model, field)}"
+        f"{option_of(model, field)}: found '{item}'; allowed: NAME=VALUE,"
+        f" {allowed_values(model, field)}"
     )

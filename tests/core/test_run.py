@@ -146,7 +146,7 @@ def test_a_single_stage_refuses_a_strange_folder_and_other_settings(tmp_path):
 
     assert single("a").state == "finished"
     assert single("a").attempts == 1
-    with pytest.raises(BadInput, match=r"other settings \(count\).*--overwrite"):
+    with pytest.raises(BadInput, match=r"other settings \(--count\).*--overwrite"):
         single("a", count=5)
     assert single("a", overwrite=True, count=5).metrics == {"lines": 5}
     (tmp_path / "b").mkdir()
@@ -155,6 +155,24 @@ def test_a_single_stage_refuses_a_strange_folder_and_other_settings(tmp_path):
         single("b")
     with pytest.raises(BadInput, match="--before: absent"):
         single("c", before="absent")
+
+
+def test_a_first_try_that_made_nothing_stands_in_nobodys_way(tmp_path):
+    def single(**settings: int) -> Manifest:
+        stage = PlannedStage("count", "count", TYPES["count"], CountSettings(**settings), 0)
+        return run_single(stage, tmp_path / "out", Display(quiet=True))
+
+    single(count=2)
+    failed = read_manifest(tmp_path / "out")
+    assert failed is not None
+    failed.state = "failed"
+    failed.write(tmp_path / "out")
+    with pytest.raises(BadInput, match="holds a failed 'count'"):
+        single(count=3)  # it has outputs
+    for path in (tmp_path / "out").iterdir():
+        if path.name != "stage.json":
+            path.unlink()
+    assert single(count=3).metrics == {"lines": 3}
 
 
 def test_a_fingerprint_follows_content_not_place(tmp_path):

@@ -5,13 +5,36 @@ from pathlib import Path
 import pytest
 
 from seekmath.core.files import BadInput, write_jsonl
-from seekmath.evaluate.benchmarks import benchmark_files, load_benchmark
+from seekmath.evaluate.benchmarks import (
+    benchmark_files,
+    load_benchmark,
+    load_benchmarks,
+    nearest_published,
+)
 from seekmath.verify.grade import gold_of
 
 
 def test_a_folder_is_its_files_by_name(benchmarks: Path):
     assert list(benchmark_files(benchmarks)) == ["letters", "sums"]
     assert list(benchmark_files(benchmarks / "sums.jsonl")) == ["sums"]
+
+
+def test_a_published_name_stands_for_one_file_also_where_its_folder_is_given(tmp_path: Path):
+    write_jsonl(tmp_path / "gsm/test.jsonl", [{"question": "2 + 2?", "answer": "4\n#### 4"}])
+    found = load_benchmarks({"gsm8k": str(tmp_path / "gsm")})
+    assert found["gsm8k"].published == "gsm8k"
+    write_jsonl(tmp_path / "gsm/train.jsonl", [{"question": "1 + 2?", "answer": "3\n#### 3"}])
+    with pytest.raises(BadInput, match=r"name one of them: test\.jsonl, train\.jsonl"):
+        load_benchmarks({"gsm8k": str(tmp_path / "gsm")})
+
+
+def test_almost_a_published_name_is_pointed_to_it(tmp_path: Path):
+    write_jsonl(tmp_path / "x.jsonl", [{"problem": "2 + 2?", "solution": "\\boxed{4}"}])
+    with pytest.raises(BadInput, match="is 'math' meant"):
+        load_benchmarks({"maths": str(tmp_path / "x.jsonl")})
+    assert [nearest_published(name) for name in ("gsmk", "gsm8k", "mini-gsm8k", "sums")] == [
+        "gsm8k", "", "", ""
+    ]  # fmt: skip
 
 
 def test_choices_stand_lettered_below_the_question(benchmarks: Path):
@@ -32,6 +55,9 @@ def test_choices_stand_lettered_below_the_question(benchmarks: Path):
         ),
         ([{"prompt": "a", "answer": 1}], "'question'; found prompt, answer"),
         ([{"id": 1, "question": "a", "answer": 1}] * 2, "same id"),
+        ([{"question": "a", "answer": ["1"]}], 'answer: needs text or a number; found \\["1"\\]'),
+        ([{"question": True, "answer": 1}], "question: needs text or a number; found true"),
+        ([{"question": "a", "answer": "A", "choices": "1 2"}], "choices: needs a list of texts"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused(tmp_path: Path, rows: list, message: str):

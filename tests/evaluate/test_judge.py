@@ -84,6 +84,6 @@ def test_a_model_folder_integrates_tools(run, model_folder: Path, benchmarks: Pa
     rows = read_parquet(tmp_path / "samples/m-sums.parquet").to_pylist()
     assert len(rows) == 18
     assert all(row["program_right"] is False for row in rows)
-    with pytest.raises(ValueError, match="needs api completions"):
+    with pytest.raises(ValueError, match="needs --api completions"):
         EvaluateSettings(endpoint="http://x", models={"m": "m"}, benchmarks="b", mode="tool")
     assert issubclass(NoIsolation, BadInput)

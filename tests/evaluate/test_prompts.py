@@ -56,9 +56,9 @@ def test_programs_are_shown_where_programs_are_wanted(train: Path):
 
 
 def test_too_few_examples_or_none_are_refused(train: Path):
-    with pytest.raises(BadInput, match="shots=11, but it has 10"):
+    with pytest.raises(BadInput, match=r"11 are needed for .*, but it has 10"):
         draw_shots(few(train, 11), OWN, seed=1)
-    with pytest.raises(BadInput, match="shots_from: needed"):
+    with pytest.raises(BadInput, match="--shots-from: needed"):
         draw_shots(few("", 1), OWN, seed=1)
     with pytest.raises(BadInput, match="shots: needed for 'gsm'"):
         draw_shots(few(train, 0), OWN, seed=1)

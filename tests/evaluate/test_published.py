@@ -98,7 +98,7 @@ def test_a_row_that_will_not_do_is_named(name: str, row: dict, message: str):
 
 def test_a_published_file_under_no_name_is_pointed_to_one(tmp_path: Path):
     write_jsonl(tmp_path / "test.jsonl", [{"problem": "?", "solution": "1"}])
-    with pytest.raises(BadInput, match="write NAME=FILE with a published name"):
+    with pytest.raises(BadInput, match="write --benchmark NAME=FILE with its name"):
         load_benchmarks({"test.jsonl": str(tmp_path / "test.jsonl")})
 
 

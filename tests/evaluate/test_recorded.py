@@ -50,8 +50,22 @@ def test_several_answers_each_with_a_reward_models_scores(tmp_path: Path):
         ([{"id": "a", "text": "2"}], r"jsonl:1: needs the field 'completion'; found id, text"),
         ([{"id": "a", "completion": ["1", "2"], "score": [1]}], "2 answers but 1 scores"),
         ([{"id": "a", "completion": "1", "score": "high"}], "scores must be numbers"),
+        ([{"id": "a", "completion": {"text": "1"}}], "completion: needs text or a number"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused(tmp_path: Path, rows: list[dict], message: str):
     with pytest.raises(BadInput, match=message):
         run(tmp_path, rows)
+
+
+def test_a_score_field_that_was_named_and_is_not_there_is_refused(tmp_path: Path):
+    rows = [{"id": "a", "completion": "2", "scor": 1}, {"id": "test/2", "completion": "4"}]
+    with pytest.raises(BadInput, match=r"field 'points'; found id, completion, scor .*--score-fie"):
+        run(tmp_path, rows, score_field="points")
+
+
+def test_null_is_no_answer(tmp_path: Path):
+    rows = [{"id": "a", "completion": None}, {"question": "2 + 2?", "completion": 4}]
+    assert run(tmp_path, rows) == {"m/test/greedy": 0.5}
+    stored = read_parquet(tmp_path / "out/samples/m-test.parquet").to_pylist()
+    assert (stored[0]["completion"], stored[0]["reason"]) == ("", "no answer found")

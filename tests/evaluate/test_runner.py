@@ -89,9 +89,9 @@ def test_finished_pairs_are_not_asked_again(plan: EvaluateSettings, tmp_path: Pa
     ("change", "message"),
     [
         ({"sampled": ["summs"]}, "sampled: found 'summs'.*mean 'sums'.*letters"),
-        ({"few_shot_models": ["three"]}, "few_shot_models: found 'three'.*allowed: one"),
+        ({"few_shot_models": ["three"]}, "--few-shot-model: found 'three'.*allowed: one"),
         ({"models": {"a/b": "x"}}, "must not clash"),
-        ({"shots": 2, "few_shot_models": ["one"]}, "shots_from: needed"),
+        ({"shots": 2, "few_shot_models": ["one"]}, "--shots-from: needed"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(

@@ -25,7 +25,7 @@ def answer(problem: int, model: str, k: int, right: bool, text: str = "It is $x^
 
 def evaluation(folder: Path, text: str = "It is $x^2$.") -> Path:
     """Two models that differ on odd problems; the first also has two samples of each."""
-    settings = {"models": {"one": "x", "two": "y"}, "few_shot_models": ["one"], "shots": 4}
+    settings = {"models": {"one": "x"}, "recorded": {"two": "y"}, "few_shot_models": ["one"]}
     manifest(folder, "evaluate", 9.0, {}, type="evaluate", settings=settings)
     for model in ("two", "one"):
         rows = [answer(n, model, -1, n % 2 == 0 or model == "one", text) for n in range(40)]
@@ -36,7 +36,10 @@ def evaluation(folder: Path, text: str = "It is $x^2$.") -> Path:
     results = {f"{m}/test/{k}": share for m in ("one", "two") for k in ("greedy", "pass@2")}
     write_json(folder / "results.json", results)
     counts = {"answers": 40, "flagged": {"p1": 1.0}, "by_level": {"1": {"greedy": share}, "2": {}}}
-    write_json(folder / "details.json", {m: {"test": counts} for m in ("one", "two")})
+    vote = {"bins": [{"share": 0.5, "accuracy": 0.25, "n": 40}], "error": 0.25}
+    details = {m: {"test": {**counts, "shots": 0}} for m in ("one", "two")}
+    details["one"]["test"] |= {"shots": 4, "vote_calibration": vote}
+    write_json(folder / "details.json", details)
     return folder
 
 
@@ -75,6 +78,16 @@ def test_an_evaluation_of_an_older_form_or_damaged_is_passed_over(tmp_path: Path
     assert "has kept answers" in page
 
 
+def test_the_vote_is_calibrated_and_recorded_answers_are_not_called_greedy(tmp_path: Path):
+    folder = evaluation(tmp_path / "e")
+    page = render(open_run(folder))
+    assert "Calibration of the vote" in page
+    assert '<td class="n">50.0%</td><td class="n">25.0%</td>' in page
+    assert "by greedy decoding or as it was recorded" in page
+    manifest(folder, "evaluate", 9.0, {}, type="evaluate", settings={"recorded": {"two": "y"}})
+    assert "<p>Recorded answers, judged" in render(open_run(folder))
+
+
 def test_results_in_the_form_of_the_harness(tmp_path: Path):
     folder = evaluation(tmp_path / "e")
     paths = write_lm_eval(folder, tmp_path / "out")
@@ -86,7 +99,11 @@ def test_results_in_the_form_of_the_harness(tmp_path: Path):
     assert task["pass_at_2,none"] == 0.5
     assert found["n-shot"] == {"test": 4}
     assert found["n-samples"]["test"] == {"original": 40, "effective": 40}
-    assert read_json(paths[1])["n-shot"] == {"test": 0}
+    recorded = read_json(paths[1])
+    assert recorded["n-shot"] == {"test": 0}
+    assert "generation_kwargs" in found["configs"]["test"]
+    assert "generation_kwargs" not in recorded["configs"]["test"]
+    assert recorded["config"]["model_args"] == "recorded=y"
     (folder / "results.json").unlink()
     with pytest.raises(BadInput, match="no finished evaluation"):
         write_lm_eval(folder, tmp_path / "none")

@@ -119,7 +119,6 @@ def test_a_run_that_has_hardly_begun_says_what_is_missing(tmp_path) -> None:
         "not started",
         "running, or cut off",
         "No evaluation has finished",
-        "No benchmark was sampled",
         "mining has not started",
         "grpo has logged nothing yet",
         "grpo has kept no rollouts yet",

@@ -1,6 +1,7 @@
 """Commands on answers: ``grade``, ``compare``, ``run-programs``. Floor 6."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,26 @@ import click
 from seekmath.commands.say import short
 
 
-@click.command("grade")
+class _TakesNegatives(click.Command):
+    """A command whose arguments may begin with a minus sign: ``-5`` is an answer."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put a space, which means nothing in an answer, before what spells no option."""
+        valued = {
+            name
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        marked = [
+            f" {word}" if re.match(r"-[^-]", word) and word != "-h" and before not in valued
+            else word
+            for before, word in zip(["", *args], args, strict=False)
+        ]  # fmt: skip
+        return super().parse_args(ctx, marked)
+
+
+@click.command("grade", cls=_TakesNegatives)
 @click.argument("gold", required=False)
 @click.argument("answer", required=False)
 @click.option("--explain", is_flag=True, help="Show how both answers were read.")
@@ -31,7 +51,7 @@ def grade(
     r"""Judge an answer, or a file of recorded answers, against the gold answer.
 
     ANSWER is a full solution or a bare answer; so are the predictions of a file. GOLD may be a
-    worked solution. A negative answer goes after "--".
+    worked solution.
 
     Examples:
 

@@ -20,9 +20,11 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
     """
     from contextlib import nullcontext
 
-    from seekmath.core.files import whole_file
+    from seekmath.core.files import refuse_overwriting, whole_file
     from seekmath.mine.extract import extract_inputs
 
+    if out:
+        refuse_overwriting(out, *inputs)
     with whole_file(out) if out else nullcontext(sys.stdout) as file:
         for page in extract_inputs(list(inputs)):
             if as_json:

@@ -1,6 +1,7 @@
 """What a user reads when a recipe or an option is wrong: where, found, allowed, nearest name."""
 
 import difflib
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -11,9 +12,15 @@ def unknown(where: str, found: str, allowed: list[str]) -> str:
     return f"{where}: found '{found}'{_did_you_mean(found, allowed)}; allowed: {', '.join(allowed)}"
 
 
-def complain(where: str, model: type[BaseModel], error: ValidationError) -> str:
+#: The name that a user knows a field by: of a class and ``field`` or ``field.key``.
+Named = Callable[[type[BaseModel], str], str]
+
+
+def complain(
+    where: str, model: type[BaseModel], error: ValidationError, named: Named | None = None
+) -> str:
     """One line for each mistake that pydantic found in settings of ``model``."""
-    return "\n".join(_line(where, model, item) for item in error.errors())
+    return "\n".join(_line(where, model, item, named) for item in error.errors())
 
 
 def allowed_values(model: type[BaseModel], field: str) -> str:
@@ -27,18 +34,19 @@ def _did_you_mean(found: str, allowed: list[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
-def _line(where: str, model: type[BaseModel], item: Any) -> str:
+def _line(where: str, model: type[BaseModel], item: Any, named: Named | None) -> str:
     path = ".".join(str(part) for part in item["loc"])
     field = str(item["loc"][0]) if item["loc"] else ""
     if item["type"] == "extra_forbidden":
         return unknown(f"{where}.{path}", field, sorted(model.model_fields))
+    place = f"{where} {named(model, path)}" if named and path else f"{where}.{path}"
     if item["type"] == "missing":
-        return f"{where}.{path}: missing; needed: {allowed_values(model, field)}"
+        return f"{place}: missing; needed: {allowed_values(model, field)}"
     reason = item["msg"].removeprefix("Value error, ")
     if field not in model.model_fields:
         return f"{where}: {reason}"
     allowed = allowed_values(model, field)
-    return f"{where}.{path}: found {item['input']!r}; allowed: {allowed} ({reason})"
+    return f"{place}: found {item['input']!r}; allowed: {allowed} ({reason})"
 
 
 _NAMES = {

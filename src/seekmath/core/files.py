@@ -48,6 +48,13 @@ def whole_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         scratch.unlink(missing_ok=True)
 
 
+def refuse_overwriting(out: str | Path, *inputs: str | Path) -> None:
+    """Raise BadInput where the output ``out`` is one of the files that are read."""
+    for path in inputs:
+        if Path(out).exists() and Path(path).exists() and os.path.samefile(out, path):
+            raise BadInput(f"--out: {out} is the file that is read; name another one")
+
+
 @contextlib.contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield a scratch folder that takes the place of ``path`` only when the block succeeds."""
@@ -159,6 +166,21 @@ def _json_object(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
         raise BadInput(f"{path}:{number}: expected an object {{…}}, found {type(value).__name__}")
     # Half a surrogate pair is valid JSON and no text: nothing could write it again.
     return json.loads(text_line(value)) if b"\\ud" in line.lower() else value
+
+
+def text_of(value: Any, where: str) -> str:
+    """Text or a number as text; anything else (null, true, a list) is BadInput."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+        raise BadInput(f"{where}: needs text or a number; found {shown[:60]}")
+    return str(value)
+
+
+def texts_of(value: Any, where: str) -> list[str]:
+    """A list of texts; none where there is no value."""
+    if value is not None and not isinstance(value, list):
+        raise BadInput(f"{where}: needs a list of texts; found {str(value)[:60]!r}")
+    return [text_of(one, where) for one in value or []]
 
 
 def text_line(value: dict[str, Any]) -> bytes:

@@ -194,12 +194,29 @@ def _whole_number(where: str, value: Any) -> int:
     return value
 
 
-def validate(where: str, model: type[Settings], body: Mapping[str, Any]) -> Settings:
-    """Make settings of a mapping, or raise BadInput with one line for each mistake."""
+def validate(
+    where: str, model: type[Settings], body: Mapping[str, Any], *, options: bool = False
+) -> Settings:
+    """Make settings of a mapping, or raise BadInput with one line for each mistake.
+
+    With ``options`` the mistakes name options of the command line instead of fields.
+    """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise BadInput(complain(where, model, error)) from None
+        raise BadInput(complain(where, model, error, option_of if options else None)) from None
+
+
+def option_of(model: type[BaseModel], label: str) -> str:
+    """The option of a field, as a user types it; ``label`` is ``field`` or ``field.key``.
+
+    A field may have an option of another name, given as ``option`` in its ``json_schema_extra``.
+    """
+    field, _, key = label.partition(".")
+    extra = model.model_fields[field].json_schema_extra
+    named = extra.get("option") if isinstance(extra, dict) else None
+    option = str(named or "--" + field.replace("_", "-"))
+    return f"{option} {key}" if key and not key.isdecimal() else option
 
 
 def sources(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,14 @@ from seekmath.core.files import BadInput, clean_scratch, whole_file
 from seekmath.core.job import Job, Waiting
 from seekmath.core.log import Display
 from seekmath.core.memory import MemoryMeter
-from seekmath.core.recipe import PlannedStage, Recipe, StageType, sources, with_sources
+from seekmath.core.recipe import (
+    PlannedStage,
+    Recipe,
+    StageType,
+    option_of,
+    sources,
+    with_sources,
+)
 
 
 class Busy(BadInput):
@@ -73,7 +80,8 @@ def run_single(
     inputs: dict[str, Input] = {}
     for label, value in sources(stage.settings):
         if not Path(value).exists():
-            raise BadInput(f"--{label.replace('_', '-')}: {value}: no such file or folder")
+            option = option_of(stage.type.settings, label)
+            raise BadInput(f"{option}: {value}: no such file or folder")
         inputs[label] = Input(Path(value), path_fingerprint(Path(value)))
     if out.exists() and not overwrite and not (out / MANIFEST).exists() and any(out.iterdir()):
         raise BadInput(f"--out: {out} is not empty and holds no {MANIFEST}; name another folder")
@@ -134,7 +142,7 @@ def _run_stage(
     manifest = _new_manifest(stage, inputs)
     before = read_manifest(out)
     if before and before.fingerprint != manifest.fingerprint:
-        _refuse_or_clear(out, before, manifest, redo, stage.type.shared)
+        _refuse_or_clear(out, before, manifest, redo, stage.type)
         before = None
     if before and before.state == "finished":
         display.say(f"[green]✓[/] {label}: finished before ({before.wall_s:.0f} s), reused")
@@ -182,19 +190,28 @@ def _new_manifest(stage: PlannedStage, inputs: dict[str, Input]) -> Manifest:
 
 
 def _refuse_or_clear(
-    out: Path, before: Manifest, manifest: Manifest, redo: bool, shared: bool
+    out: Path, before: Manifest, manifest: Manifest, redo: bool, stage_type: StageType
 ) -> None:
-    if not redo:
+    # A first try that ended before it made anything stands in nobody's way.
+    if not redo and (before.state == "finished" or _has_outputs(out)):
         old, new = before.settings, manifest.settings
-        changed = [key for key in new if old.get(key) != new[key]] or ["inputs or seed"]
+        changed = [option_of(stage_type.settings, key) for key in new if old.get(key) != new[key]]
+        changed = changed or ["inputs or --seed"]
         raise BadInput(
             f"--out: {out} holds a {before.state} '{before.type}' with other settings"
             f" ({', '.join(changed)}); name another folder or pass --overwrite"
         )
     # A stage with manifests of its own redoes what the change reaches, and no more.
-    for entry in () if shared and before.type == manifest.type else out.iterdir():
+    for entry in () if stage_type.shared and before.type == manifest.type else out.iterdir():
         if entry.name != _LOCK:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _has_outputs(out: Path) -> bool:
+    """Whether anything but the manifest was written below ``out``."""
+    own = {out / MANIFEST, out / _LOCK}
+    files = (path for path in out.rglob("*") if path not in own and path.is_file())
+    return any(path.stat().st_size for path in files)
 
 
 @contextlib.contextmanager

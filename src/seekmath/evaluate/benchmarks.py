@@ -1,5 +1,6 @@
 """Benchmarks by name, from files of one's own, published files, or a hub."""
 
+import difflib
 from pathlib import Path
 
 from seekmath.core.files import BadInput, read_jsonl
@@ -35,7 +36,8 @@ def load_benchmarks(
             if name in PUBLISHED:
                 found[name] = read_published(name, read_jsonl(file), str(file), limit)
             else:
-                problems = load_benchmark(file, question_field, answer_field, limit)
+                rows, hint = read_jsonl(file), _hint(name)
+                problems = own_problems(rows, str(file), question_field, answer_field, limit, hint)
                 found[name] = Benchmark(name, problems)
     for item in hub or []:
         name = item.partition("=")[0]
@@ -46,11 +48,31 @@ def load_benchmarks(
 
 def _check_new(name: str, found: dict[str, Benchmark]) -> None:
     if name in found:
-        raise BadInput(f"benchmarks: two are called '{name}'; give them names: NAME=FILE")
+        raise BadInput(
+            f"--benchmark: two are called '{name}'; give them names: --benchmark NAME=FILE"
+        )
+
+
+def nearest_published(name: str) -> str:
+    """The published benchmark whose name is almost ``name``, or an empty text."""
+    near = difflib.get_close_matches(name.casefold(), PUBLISHED, n=1, cutoff=0.7)
+    return near[0] if near and name not in PUBLISHED else ""
+
+
+def _hint(name: str) -> str:
+    near = nearest_published(name)
+    nearest = f" (is '{near}' meant?)" if near else f": {', '.join(PUBLISHED)}"
+    return (
+        "; name the fields with --question-field and --answer-field, or for a published file"
+        f" write --benchmark NAME=FILE with its name{nearest}"
+    )
 
 
 def benchmark_files(path: str | Path, name: str = "") -> dict[str, Path]:
-    """Benchmarks by name: a file, or every .jsonl and .jsonl.gz of a folder."""
+    """Benchmarks by name: a file, or every .jsonl and .jsonl.gz of a folder.
+
+    A published name stands for one file, also where its folder is given.
+    """
     path = Path(path)
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder of benchmarks")
@@ -59,6 +81,14 @@ def benchmark_files(path: str | Path, name: str = "") -> dict[str, Path]:
     files = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
     if not files:
         raise BadInput(f"{path}: holds no .jsonl file")
+    if name in PUBLISHED:
+        if len(files) > 1:
+            there = ", ".join(file.name for file in files)
+            raise BadInput(
+                f"--benchmark {name}: {path} is a folder of {len(files)} files;"
+                f" name one of them: {there}"
+            )
+        return {name: files[0]}
     return {file.name.split(".jsonl")[0]: file for file in files}
 
 
@@ -75,4 +105,4 @@ def load_benchmark(
         limit: problems at most, the first ones; 0 takes all.
     """
     rows = read_jsonl(path)
-    return own_problems(rows, str(path), question_field, answer_field, limit)
+    return own_problems(rows, str(path), question_field, answer_field, limit, _hint(path.name))

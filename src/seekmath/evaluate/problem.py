@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seekmath.core.complaints import unknown
-from seekmath.core.files import BadInput
+from seekmath.core.files import BadInput, text_of, texts_of
 from seekmath.corpus.chat import with_choices
 
 Row = dict[str, Any]
@@ -57,7 +57,12 @@ class Benchmark:
 
 
 def own_problems(
-    rows: Iterable[Row], source: str, question_field: str, answer_field: str, limit: int = 0
+    rows: Iterable[Row],
+    source: str,
+    question_field: str,
+    answer_field: str,
+    limit: int = 0,
+    hint: str = "; name the field with --question-field or --answer-field",
 ) -> list[Problem]:
     """``load_benchmark`` on rows from anywhere; ``source`` names them in errors."""
     name = Path(source).name.split(".")[0]
@@ -67,9 +72,9 @@ def own_problems(
             where = f"{source}:{number}"
             yield Problem(
                 id=str(row.get("id") or f"{name}/{number}"),
-                question=needed(row, question_field, where, hint=_PUBLISHED_HINT),
-                answer=needed(row, answer_field, where, hint=_PUBLISHED_HINT),
-                choices=[str(choice) for choice in row.get("choices") or []],
+                question=needed(row, question_field, where, hint),
+                answer=needed(row, answer_field, where, hint),
+                choices=texts_of(row.get("choices"), f"{where}: choices"),
                 subject=str(row.get("subject") or ""),
                 level=str(row.get("level") or ""),
                 language=str(row.get("language") or "en"),
@@ -79,18 +84,13 @@ def own_problems(
     return whole(problems(), source, limit)
 
 
-_PUBLISHED_HINT = (
-    "; name the field (--question-field, --answer-field), or write NAME=FILE with a published name"
-)
-
-
 def needed(row: Row, field: str, where: str, hint: str = "") -> str:
     """A field as text, or BadInput naming it and the fields that are there."""
     value = row.get(field)
     if value is None or value == "":
         found = ", ".join(row)
         raise BadInput(f"{where}: needs the field '{field}'; found {found}{hint}")
-    return str(value)
+    return text_of(value, f"{where}: {field}")
 
 
 def whole(problems: Iterator[Problem], source: str, limit: int) -> list[Problem]:

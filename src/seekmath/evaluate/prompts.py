@@ -139,20 +139,25 @@ def draw_shots(settings: EvaluateSettings, benchmark: Benchmark, seed: int) -> S
     )
     if not path:
         raise BadInput(
-            f"shots_from: needed for the worked examples of '{benchmark.name}':"
+            f"--shots-from: needed for the worked examples of '{benchmark.name}':"
             " JSON lines with question and solution"
         )
-    spec = PUBLISHED.get(benchmark.published)
-    wanted = {"": settings.shots} if settings.shots or not spec else spec.shots
-    if not spec and not settings.shots:
-        raise BadInput(f"shots: needed for '{benchmark.name}', which is no published benchmark")
-    if spec and settings.shots:
-        wanted = dict.fromkeys(spec.shots, settings.shots)
     mode = mode_of(benchmark, settings.mode)
     rows = [(where, row) for where, row in _rows(path) if row.get("kind", mode) == mode]
     return {
-        group: _draw(rows, benchmark, group, count, path, seed) for group, count in wanted.items()
+        group: _draw(rows, benchmark, group, count, path, seed)
+        for group, count in shots_wanted(settings, benchmark).items()
     }
+
+
+def shots_wanted(settings: EvaluateSettings, benchmark: Benchmark) -> dict[str, int]:
+    """How many worked examples by the problem's group: the settings' number, or the paper's."""
+    spec = PUBLISHED.get(benchmark.published)
+    if settings.shots:
+        return dict.fromkeys(spec.shots if spec else [""], settings.shots)
+    if spec is None:
+        raise BadInput(f"--shots: needed for '{benchmark.name}', which is no published benchmark")
+    return spec.shots
 
 
 Placed = tuple[str, Row]  # file:line, and what stands there
@@ -163,7 +168,7 @@ def _rows(path: str) -> tuple[Placed, ...]:
     try:
         status = os.stat(path)
     except OSError:
-        raise BadInput(f"shots_from: {path}: no such file") from None
+        raise BadInput(f"--shots-from: {path}: no such file") from None
     return _rows_as_of(path, status.st_mtime_ns, status.st_size)
 
 
@@ -186,7 +191,10 @@ def _draw(
         rows = alike if len(alike) >= count else rows
     if len(rows) < count:
         name = f" of '{group}'" if group else ""
-        raise BadInput(f"{path}: shots={count}, but it has {len(rows)} worked problems{name}")
+        raise BadInput(
+            f"--shots-from: {path}: {count} are needed for '{benchmark.name}' (--shots), but it has"
+            f" {len(rows)} worked problems{name}"
+        )
     random = python_random(seed, "shots", benchmark.name, *([group] if group else []))
     chosen = rows if len(rows) == count else random.sample(rows, count)
     return [_worked_example(row, benchmark, where) for where, row in chosen]

@@ -65,7 +65,7 @@ def load_from_hub(item: str, question_field: str, answer_field: str, limit: int)
     """A benchmark through the package ``datasets``: ``NAME`` or ``NAME=OWNER/SET:CONFIG:SPLIT``."""
     name, equals, place = item.partition("=")
     if not equals:
-        known_name("hub", name, [n for n, spec in PUBLISHED.items() if spec.hub])
+        known_name("--hub", name, [n for n, spec in PUBLISHED.items() if spec.hub])
         place = PUBLISHED[name].hub
     dataset, config, split = [*place.split(":"), "", ""][:3]
     rows = _hub_rows(dataset, config, split or "test")

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from seekmath.core.files import BadInput, read_jsonl
+from seekmath.core.files import BadInput, read_jsonl, text_of
+from seekmath.core.recipe import option_of
 from seekmath.evaluate.answer import GREEDY, Ask, Keep, Reply
 from seekmath.evaluate.problem import Benchmark
 from seekmath.evaluate.settings import EvaluateSettings
+
+_FIELDS = EvaluateSettings.model_fields
 
 
 class Recorded:
@@ -54,27 +57,41 @@ class Recorded:
         return next((str(row[field]).strip() for field in fields if row.get(field)), "")
 
     def _read(self, row: dict[str, Any], where: str) -> list[Reply]:
-        field = self._settings.completion_field
-        if field not in row:
-            raise BadInput(
-                f"{where}: needs the field '{field}'; found {', '.join(row)}"
-                " (name it with --completion-field)"
-            )
-        texts = row[field] if isinstance(row[field], list) else [row[field]]
-        scores = row.get(self._settings.score_field)
+        found = self._column(row, "completion_field", where)
+        texts = found if isinstance(found, list) else [found]
+        texts = [_completion(text, where) for text in texts]
+        named = self._settings.score_field != _FIELDS["score_field"].default
+        scores = self._column(row, "score_field", where) if named else row.get("score")
         if scores is None:
-            return [Reply(str(text), None, "recorded") for text in texts]
+            return [Reply(text, None, "recorded") for text in texts]
         scores = scores if isinstance(scores, list) else [scores]
         if len(scores) != len(texts):
             raise BadInput(f"{where}: {len(texts)} answers but {len(scores)} scores")
         return [
-            Reply(str(text), None, "recorded", scores=_numbers(score, where))
+            Reply(text, None, "recorded", scores=_numbers(score, where))
             for text, score in zip(texts, scores, strict=True)
         ]
+
+    def _column(self, row: dict[str, Any], setting: str, where: str) -> Any:
+        """The value of the field that a setting names."""
+        field = getattr(self._settings, setting)
+        if field not in row:
+            raise BadInput(
+                f"{where}: needs the field '{field}'; found {', '.join(row)}"
+                f" (name it with {option_of(EvaluateSettings, setting)})"
+            )
+        return row[field]
+
+
+def _completion(value: Any, where: str) -> str:
+    """What was answered; null where nothing was."""
+    return "" if value is None else text_of(value, f"{where}: completion")
 
 
 def _numbers(score: Any, where: str) -> tuple[float, ...]:
     values = score if isinstance(score, list) else [score]
-    if not all(isinstance(value, int | float) for value in values):
+    if not values or not all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    ):
         raise BadInput(f"{where}: scores must be numbers; found {str(score)[:60]!r}")
     return tuple(float(value) for value in values)

@@ -16,13 +16,13 @@ from seekmath.core.files import BadInput, read_parquet, write_json, write_parque
 from seekmath.core.job import Job
 from seekmath.core.records import ANSWER
 from seekmath.evaluate.answer import Answerer, Ask, Reply, Run
-from seekmath.evaluate.benchmarks import load_benchmarks
+from seekmath.evaluate.benchmarks import load_benchmarks, nearest_published
 from seekmath.evaluate.contamination import found_in, texts_of
 from seekmath.evaluate.journal import Journal
 from seekmath.evaluate.judge import judge
 from seekmath.evaluate.metrics import Estimate
 from seekmath.evaluate.problem import Benchmark, Problem
-from seekmath.evaluate.prompts import Prompter, Shots, draw_shots, mode_of
+from seekmath.evaluate.prompts import Prompter, Shots, draw_shots, mode_of, shots_wanted
 from seekmath.evaluate.recorded import Recorded
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.evaluate.summary import NEEDED, Row, details_of, metrics_of
@@ -47,11 +47,15 @@ def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:
         settings.limit,
     )
     _check_names(settings, benchmarks)
+    for name in benchmarks:
+        if near := nearest_published(name):
+            job.say(f"{name}: a file of one's own, and not the published '{near}'")
     models = [*settings.models, *settings.served, *settings.recorded]
     paths = _sample_paths(models, list(benchmarks), job.out / "samples")
     seen = {name: _seen(settings, benchmark) for name, benchmark in benchmarks.items()}
     results: dict[str, Estimate] = {}
     details: dict[str, Any] = {}
+    few = settings.few_shot_models
     with _programs(settings, benchmarks, job) as run:
         asked = _Asked(settings, job, run)
         for done, ((model, name), path) in enumerate(paths.items()):
@@ -65,7 +69,8 @@ def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:
             rows = read_parquet(path, NEEDED).to_pylist()
             for metric, estimate in metrics_of(rows).items():
                 results[f"{model}/{name}/{metric}"] = estimate
-            details.setdefault(model, {})[name] = details_of(rows)
+            shots = max(shots_wanted(settings, benchmarks[name]).values()) if model in few else 0
+            details.setdefault(model, {})[name] = {**details_of(rows), "shots": shots}
     write_json(job.out / "results.json", results)
     write_json(job.out / "details.json", details)
     values = {name: round(estimate["value"], 4) for name, estimate in results.items()}
@@ -194,13 +199,13 @@ def _write(
 
 def _check_names(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -> None:
     models = [*settings.models, *settings.served, *settings.recorded]
-    for field, names, known in (
-        ("sampled", settings.sampled, list(benchmarks)),
-        ("few_shot_models", settings.few_shot_models, models),
+    for option, names, known in (
+        ("--sampled", settings.sampled, list(benchmarks)),
+        ("--few-shot-model", settings.few_shot_models, models),
     ):
         for name in names:
             if name not in known:
-                raise BadInput(unknown(field, name, known))
+                raise BadInput(unknown(option, name, known))
     if settings.few_shot_models:  # before any model is asked
         for benchmark in benchmarks.values():
             draw_shots(settings, benchmark, 0)
@@ -214,7 +219,10 @@ def _sample_paths(
     }
     whole = len(models) * len(benchmarks)
     if len(set(paths.values())) < whole or any("/" in name for name in [*models, *benchmarks]):
-        raise BadInput(f"models: names must not clash as file names; found {models}")
+        raise BadInput(
+            "--model: with --benchmark, names must not clash as file names; found"
+            f" {', '.join(models)} and {', '.join(benchmarks)}"
+        )
     return paths
 
 

@@ -12,7 +12,9 @@ class EvaluateSettings(Settings):
     """Models and benchmarks in; accuracy, Maj@K, Pass@K and every single answer out."""
 
     models: dict[str, Source] = Field(
-        {}, description="Model folders by name; with an endpoint, names that it serves."
+        {},
+        description="Model folders by name; with an endpoint, names that it serves.",
+        json_schema_extra={"option": "--model"},
     )
     endpoint: str = Field(
         "",
@@ -27,6 +29,7 @@ class EvaluateSettings(Settings):
         {},
         description="A JSON-lines file with question and answer, a folder of such files, or"
         " NAME=FILE with a published benchmark's name and its file.",
+        json_schema_extra={"option": "--benchmark"},
     )
     hub: list[str] = Field(
         [],
@@ -49,7 +52,9 @@ class EvaluateSettings(Settings):
         " benchmarks), paper, none, or words of your own.",
     )
     few_shot_models: list[str] = Field(
-        [], description="Models asked with worked examples; the others get the chat prompt alone."
+        [],
+        description="Models asked with worked examples; the others get the chat prompt alone.",
+        json_schema_extra={"option": "--few-shot-model"},
     )
     shots: int = Field(
         0, ge=0, description="Worked examples before each question; 0 takes the paper's number."
@@ -102,11 +107,17 @@ class EvaluateSettings(Settings):
     @model_validator(mode="after")
     def _something_to_do(self) -> "EvaluateSettings":
         if not (self.models or self.served or self.recorded):
-            raise ValueError("needs a model, an endpoint with a model's name, or recorded answers")
+            raise ValueError(
+                "needs --model FOLDER, --endpoint URL with --model NAME, or --recorded NAME=FILE"
+            )
         if not (self.benchmarks or self.hub):
-            raise ValueError("needs a benchmark: benchmarks (a file or folder) or hub (a name)")
+            raise ValueError("needs --benchmark FILE (or NAME=FILE), or --hub NAME")
         if self.served and not self.endpoint:
-            raise ValueError("served: needs an endpoint")
+            raise ValueError("--served needs --endpoint URL")
+        if self.endpoint and not self.served:
+            raise ValueError("--endpoint needs --model NAME, the name that the server knows")
         if self.served and self.mode == "tool" and self.api == "chat":
-            raise ValueError("mode tool goes on where the model stopped: it needs api completions")
+            raise ValueError(
+                "--mode tool goes on where the model stopped: it needs --api completions"
+            )
         return self

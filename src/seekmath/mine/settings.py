@@ -14,6 +14,7 @@ class MineSettings(Settings):
         [],
         description="WARC or WET files, Parquet with url and text, folders of them, or URLs"
         " (https, s3)",
+        json_schema_extra={"option": "WARC"},
     )
     snapshot: str = Field(
         "", description="a Common Crawl snapshot to read as well, such as CC-MAIN-2024-33"

@@ -24,11 +24,22 @@ def read_details(stage: Stage) -> list[dict[str, Any]]:
                         "unjudged": len(found.get("unjudged") or ()),
                         "flagged": len(found.get("flagged") or ()),
                         "mostly": _mostly(found.get("flagged")),
+                        "calibration": _calibration(found.get("vote_calibration")),
                         "by_subject": found.get("by_subject") or {},
                         "by_level": found.get("by_level") or {},
                     }
                 )
     return rows
+
+
+def _calibration(found: Any) -> dict[str, Any] | None:
+    """The bins of the vote, or None where no benchmark was sampled."""
+    bins = found.get("bins") if isinstance(found, dict) else None
+    if not isinstance(bins, list) or not all(isinstance(one, dict) for one in bins):
+        return None
+    names = ("share", "accuracy", "n")
+    rows = [{name: one.get(name) for name in names} for one in bins]
+    return {"bins": rows, "error": found.get("error")} if rows else None
 
 
 def _mostly(flagged: Any) -> int:

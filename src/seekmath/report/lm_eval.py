@@ -37,8 +37,9 @@ def as_lm_eval(
     manifest = stage.manifest
     assert manifest is not None
     settings = manifest.settings
-    shots = settings.get("shots", 0) if model in settings.get("few_shot_models", []) else 0
+    shots = {name: _shots(stage, model, name) for name in results}
     counts = {name: int(next(iter(found.values()))["n"] or 0) for name, found in results.items()}
+    recorded = settings.get("recorded", {}).get(model)
     source = {**settings.get("models", {}), **settings.get("served", {})}.get(model, model)
     return {
         "results": {name: _task(name, found) for name, found in results.items()},
@@ -46,19 +47,16 @@ def as_lm_eval(
         "configs": {
             name: {
                 "task": name,
-                "num_fewshot": shots,
+                "num_fewshot": shots[name],
                 "output_type": "generate_until",
-                "generation_kwargs": {
-                    "max_gen_toks": settings.get("max_new_tokens"),
-                    "temperature": 0.0,
-                    "do_sample": False,
-                },
+                # How recorded answers were made is not known.
+                **({} if recorded else {"generation_kwargs": _generation(settings)}),
                 "metadata": {"version": 1},
             }
             for name in results
         },
         "versions": dict.fromkeys(results, 1),
-        "n-shot": dict.fromkeys(results, shots),
+        "n-shot": shots,
         "higher_is_better": {
             name: {_name(metric).partition(",")[0]: True for metric in found}
             for name, found in results.items()
@@ -66,7 +64,7 @@ def as_lm_eval(
         "n-samples": {name: {"original": n, "effective": n} for name, n in counts.items()},
         "config": {
             "model": "seekmath",
-            "model_args": f"pretrained={source}",
+            "model_args": f"recorded={recorded}" if recorded else f"pretrained={source}",
             "limit": settings.get("limit") or None,
             "random_seed": manifest.seed,
         },
@@ -76,6 +74,24 @@ def as_lm_eval(
         "date": manifest.started,
         "total_evaluation_time_seconds": str(manifest.wall_s),
         "seekmath": {"run": run.name, "versions": manifest.versions},
+    }
+
+
+def _shots(stage: Stage, model: str, benchmark: str) -> int:
+    """Worked examples before each question, as ``details.json`` has them."""
+    details = stage.json("details.json")
+    for name in (model, benchmark):
+        details = details.get(name) if isinstance(details, dict) else None
+    found = details.get("shots") if isinstance(details, dict) else None
+    return found if isinstance(found, int) else 0
+
+
+def _generation(settings: dict[str, Any]) -> dict[str, Any]:
+    """Of the greedy answers."""
+    return {
+        "max_gen_toks": settings.get("max_new_tokens"),
+        "temperature": 0.0,
+        "do_sample": False,
     }
 
 

@@ -73,6 +73,7 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
         facts=_facts(run),
         table=table,
         headline=by_benchmark(table),
+        how_answered=_how_answered(run),
         sampled=sampled_columns(table),
         generated=GENERATED,
         accuracy=accuracy_chart(table),
@@ -109,6 +110,16 @@ def _sections(run: Run) -> tuple[str, ...]:
 
 def _of(run: Run, *types: str) -> list[Any]:
     return [stage for stage in run.stages if stage.type in types and stage.manifest]
+
+
+def _how_answered(run: Run) -> str:
+    """What the accuracies are of."""
+    settings = [stage.manifest.settings for stage in _of(run, "evaluate")]
+    recorded = any(one.get("recorded") for one in settings)
+    asked = any(one.get("models") or one.get("served") for one in settings)
+    if recorded and asked:
+        return "One answer to each question, by greedy decoding or as it was recorded"
+    return "Recorded answers" if recorded else "Greedy decoding, one answer to each question"
 
 
 def _curves(run: Run) -> list[Any]:

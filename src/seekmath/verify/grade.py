@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seekmath.core.files import BadInput, read_jsonl, write_jsonl
+from seekmath.core.files import (
+    BadInput,
+    read_jsonl,
+    refuse_overwriting,
+    text_of,
+    texts_of,
+    write_jsonl,
+)
 from seekmath.verify.choices import letters_of
 from seekmath.verify.clean import clean
 from seekmath.verify.compare import Rules
@@ -91,6 +98,7 @@ def grade_pairs(pairs: Path, out: Path, *, strict: bool = False) -> dict[str, An
     Returns:
         Counts: pairs, right, wrong, unreadable gold; and right answers by model where named.
     """
+    refuse_overwriting(out, pairs)
     counts = {"pairs": 0, "right": 0, "wrong": 0, "unreadable": 0}
     by_model: dict[str, int] = {}
 
@@ -119,7 +127,9 @@ def grade_pairs(pairs: Path, out: Path, *, strict: bool = False) -> dict[str, An
 
 def _pairs_of(row: dict[str, Any], where: str) -> list[dict[str, Any]]:
     if "gold" in row and "prediction" in row:
-        return [{**row, "gold": str(row["gold"]), "prediction": str(row["prediction"])}]
+        texts = {name: text_of(row[name], f"{where}: {name}") for name in ("gold", "prediction")}
+        texts_of(row.get("choices"), f"{where}: choices")
+        return [{**row, **texts}]
     answers = {k: v for k, v in row.items() if isinstance(v, dict) and "solution" in v}
     if "ground_truth" in row and answers:
         rest = {k: v for k, v in row.items() if k not in answers and k != "ground_truth"}
@@ -127,8 +137,8 @@ def _pairs_of(row: dict[str, Any], where: str) -> list[dict[str, Any]]:
             {
                 **rest,
                 "model": model,
-                "gold": str(row["ground_truth"]),
-                "prediction": str(answer["solution"]),
+                "gold": text_of(row["ground_truth"], f"{where}: ground_truth"),
+                "prediction": text_of(answer["solution"], f"{where}: {model}: solution"),
                 "recorded": answer.get("is_correct"),
             }
             for model, answer in answers.items()

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from seekmath.core.files import BadInput, read_jsonl, write_jsonl
+from seekmath.core.files import BadInput, read_jsonl, refuse_overwriting, write_jsonl
 from seekmath.verify.execution import Execution, Program
 from seekmath.verify.grade import grade
 from seekmath.verify.python_tool import answer_of, gsm8k_program, math_program
@@ -48,6 +48,7 @@ def run_programs(
     Raises:
         BadInput: no line has a program, or a field that was named.
     """
+    refuse_overwriting(out, path)
     counts: Counter[str] = Counter()
     total, names = 0, set[str]()
     for row in read_jsonl(path):
