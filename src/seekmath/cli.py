@@ -26,6 +26,7 @@ _COMMANDS = {
     "world": _Entry("Make a small web, problems and benchmarks to try the whole chain on."),
     "extract": _Entry("Print the text of pages, formulas kept as LaTeX.", "pages:extract"),
     "mine": _Entry("Mine a domain corpus from WARC files, round by round, from seed pages."),
+    "mine cuts": _Entry("Write the best-ranked pages of a mining run as corpora of four sizes."),
     "mine plan": _Entry(
         "Say what mining a crawl of any size takes: core hours, storage, shuffles.",
         "pages:mine_plan",
@@ -72,7 +73,7 @@ class Commands(click.Group):
         from seekmath.commands.run import run_stage
         from seekmath.options import stage_command
 
-        return stage_command(cmd_name, entry.summary, run_stage)
+        return stage_command(cmd_name.split()[-1], entry.summary, run_stage)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line each, without building the commands."""

@@ -1,5 +1,6 @@
 """A command for each stage, made from its settings: one option per field. Floor 6, beside cli."""
 
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -16,11 +17,14 @@ from seekmath.stages import STAGES
 #: Called with None instead of a stage to join the run in the folder.
 Run = Callable[[PlannedStage | None, str, bool, bool, bool], None]
 
-# The field that takes a command's plain arguments.
-_ARGUMENTS = {"mine": "crawl"}
+# The field that takes a command's plain arguments, with their name and number.
+_ARGUMENTS = {"mine": ("crawl", "WARC...", -1), "cuts": ("mined", "RUN", 1)}
+# Options that take so many values at once.
+_VALUES = {(STAGES["cuts"].settings, "tokens"): 4}
 _EXAMPLES = {
     "world": "seekmath world --pages 2000 --out world",
     "mine": "seekmath mine --recipe recipes/mine.yaml *.warc.gz --seeds seeds.txt --out mined",
+    "cuts": "seekmath mine cuts mined --tokens 40000 80000 120000 160000 --out cuts",
     "decontaminate": "seekmath decontaminate --corpus mined/corpus --benchmarks test.jsonl"
     " --out clean",
     "tokenize": "seekmath tokenize --corpus mined/corpus --out tokens",
@@ -35,14 +39,16 @@ _EXAMPLES = {
 def stage_command(name: str, summary: str, run: Run) -> click.Command:
     """The click command of the stage ``name``; it validates and then calls ``run``."""
     stage = STAGES[name]
-    argument = _ARGUMENTS.get(name, "")
+    argument, metavar, values = _ARGUMENTS.get(name, ("", "", 0))
     parameters: list[click.Parameter] = [
         _option(field, info, stage)
         for field, info in stage.settings.model_fields.items()
         if field != argument
     ]
     if argument:
-        parameters.append(click.Argument([argument], nargs=-1, metavar="WARC..."))
+        required = stage.settings.model_fields[argument].is_required()
+        named = click.Argument([argument], nargs=values, metavar=metavar, required=required)
+        parameters.append(named)
     parameters += _common_options()
     if stage.shared:
         help_text = "Share the work of the run in --out, on this or another machine."
@@ -86,6 +92,9 @@ def _option(field: str, info: FieldInfo, stage: StageType) -> click.Option:
         return click.Option([flag, field], type=choice, help=text)
     metavars: dict[Any, str] = {int: "INTEGER", float: "NUMBER", dict: "NAME=VALUE"}
     metavar = metavars.get(kind, "TEXT")
+    if values := _VALUES.get((stage.settings, field)):
+        metavar = " ".join(string.ascii_uppercase[:values])
+        return click.Option([flag, field], nargs=values, metavar=metavar, help=text)
     many = kind in (list, tuple, dict)
     return click.Option([flag, field], multiple=many, metavar=metavar, help=text)
 

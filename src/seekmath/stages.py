@@ -7,7 +7,7 @@ printing help loads neither torch nor the crawling tools.
 from seekmath.core.recipe import StageType
 from seekmath.corpus.settings import TokenizeSettings
 from seekmath.evaluate.settings import EvaluateSettings
-from seekmath.mine.settings import DecontaminateSettings, MineSettings
+from seekmath.mine.settings import CutsSettings, DecontaminateSettings, MineSettings
 from seekmath.rl.settings import GrpoSettings
 from seekmath.train.settings import PretrainSettings, RewardSettings, SftSettings
 from seekmath.world.settings import WorldSettings
@@ -15,6 +15,7 @@ from seekmath.world.settings import WorldSettings
 STAGES = {
     "world": StageType(WorldSettings, "seekmath.world.web:make_world"),
     "mine": StageType(MineSettings, "seekmath.mine.rounds:mine", version=3, shared=True),
+    "cuts": StageType(CutsSettings, "seekmath.mine.cuts:cuts"),
     "decontaminate": StageType(DecontaminateSettings, "seekmath.mine.decontaminate:decontaminate"),
     "tokenize": StageType(TokenizeSettings, "seekmath.corpus.shards:tokenize"),
     "pretrain": StageType(PretrainSettings, "seekmath.train.pretrain:pretrain"),

@@ -1,7 +1,6 @@
 """Last step of mining: the collected pages without benchmark text, and every page's last score."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from seekmath.core.places import join, names_in, put_json, remove, writing
-from seekmath.core.records import DOCUMENT, PAGE
+from seekmath.core.places import join, names_in, put_json, remove
+from seekmath.core.records import PAGE
 from seekmath.mine.annotate import match
-from seekmath.mine.decontaminate import BenchmarkIndex, Report, clean_rows, read_benchmarks
+from seekmath.mine.corpus_part import CorpusPart
+from seekmath.mine.decontaminate import (
+    BenchmarkIndex,
+    BenchmarkText,
+    Report,
+    clean_rows,
+    read_benchmarks,
+)
 from seekmath.mine.engine import Beat, Shard, Stage
 from seekmath.mine.executors import Engine
 from seekmath.mine.host_counts import marked_before
@@ -23,12 +29,10 @@ from seekmath.mine.round_files import at_round, collected_in, kept_columns, page
 from seekmath.mine.round_steps import load_score, score_rows
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.tables import load_array, read_columns, read_rows, write_table
-from seekmath.mine.word_kernels import count_words
 
 SCORE = pa.schema([("url", pa.string()), ("score", pa.float32())])
 CORPUS, SCORES = "corpus", "scores"
-#: A row group of the corpus is written when its texts reach this size.
-_GROUP_CHARACTERS = 16 << 20
+_HITS = ("pages", "pages_hit", "pages_dropped", "segments_dropped")
 
 
 def write_scores(
@@ -77,7 +81,7 @@ def write_corpus(
 
     A document's ``round`` is the first that collected it. ``contamination.json`` reports hits.
     """
-    inputs = _benchmark_files(settings.benchmarks)
+    inputs = benchmark_files(settings.benchmarks)
     stage = Stage(
         "corpus",
         "seekmath.mine.corpus_files:corpus_of_shard",
@@ -95,50 +99,35 @@ def write_corpus(
     manifests = engine.map(stage, shards)
     _remove_others(engine.run, CORPUS, {f"part-{shard.name}.parquet" for shard in shards})
     texts = read_benchmarks(Path(settings.benchmarks)) if settings.benchmarks else []
-    report = Report(BenchmarkIndex(texts))
-    for manifest in manifests:
-        _add(report, manifest["contamination"])
+    report = report_of(texts, (one["contamination"] for one in manifests))
     put_json(join(engine.run, "contamination.json"), report.as_json())
     return manifests
 
 
 def corpus_of_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     """The step behind ``write_corpus``."""
-    report = Report(_index(stage.parameters["benchmarks"], shard.inputs))
-    counts: Counter[str] = Counter(documents=0, tokens=0, characters=0, formulas=0)
-    languages: Counter[str] = Counter()
-    place = stage.place(CORPUS, f"part-{shard.name}.parquet")
-    rows = _documents(stage, shard, beat)
-    with writing(place) as file, pq.ParquetWriter(file, DOCUMENT, compression="zstd") as writer:
-        for group in _groups(clean_rows(rows, stage.parameters["granularity"], report)):
-            writer.write_table(pa.Table.from_pylist(group, schema=DOCUMENT))
-            for row in group:
-                counts["documents"] += 1
-                counts["tokens"] += count_words(row["text"])
-                counts["characters"] += len(row["text"])
-                counts["formulas"] += row["formulas"] or 0
-                counts["duplicates"] += len(row["stands_for"])
-                languages[row["language"]] += 1
-    hits = {
-        name: getattr(report, name)
-        for name in ("pages", "pages_hit", "pages_dropped", "segments_dropped")
-    }
-    by_text = [[number, n, report.urls[number]] for number, n in sorted(report.by_text.items())]
-    return {
-        **counts,
-        "languages": dict(sorted(languages.items())),
-        "contamination": {**hits, "by_text": by_text},
-    }
+    report = Report(benchmark_index(stage.parameters["benchmarks"], shard.inputs))
+    rows = documents(stage, shard, stage.parameters["rounds"], beat)
+    with CorpusPart(stage.place(CORPUS, f"part-{shard.name}.parquet")) as part:
+        for row in clean_rows(rows, stage.parameters["granularity"], report):
+            part.add(row)
+    return {**part.counts(), "contamination": contamination_of(report)}
 
 
-def _documents(stage: Stage, shard: Shard, beat: Beat) -> Iterator[dict[str, Any]]:
-    rounds = stage.parameters["rounds"]
+def documents(
+    stage: Stage, shard: Shard, rounds: int, beat: Beat, chosen_N: NDArray[np.bool_] | None = None
+) -> Iterator[dict[str, Any]]:
+    """The shard's kept pages that round ``rounds`` collected, or those chosen, as documents.
+
+    Each has besides a ``page``: its place among the kept pages.
+    """
     kept = kept_columns(stage, shard, "row", "host", "path", "again", "stands_for")
     of_rounds = np.stack(
         [collected_in(stage, shard, number, len(kept)) for number in range(1, rounds + 1)]
     )
-    pages = np.flatnonzero(of_rounds[-1] & ~kept["again"].to_numpy())
-    first = of_rounds.argmax(axis=0) + 1
+    chosen_N = of_rounds[-1] if chosen_N is None else chosen_N
+    pages = np.flatnonzero(chosen_N & ~kept["again"].to_numpy())
+    first = np.where(of_rounds.any(axis=0), of_rounds.argmax(axis=0) + 1, 0)
     scores = load_array(at_round(stage, rounds, "scores", f"{shard.name}.npy"))
     marked = marked_before(stage, rounds + 1)
     some = kept.take(pa.array(pages))
@@ -150,42 +139,42 @@ def _documents(stage: Stage, shard: Shard, beat: Beat) -> Iterator[dict[str, Any
                 row["score"] = float(scores[pages[at]])
                 row["prefix"] = match(marked, row["host"], row["path"])
                 row["stands_for"] = stands_for[at].as_py()
+                row["page"] = int(pages[at])
                 yield row
             at += 1
 
 
-def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    characters = 0
-    for row in rows:
-        group.append(row)
-        characters += len(row["text"])
-        if characters >= _GROUP_CHARACTERS:
-            yield group
-            group, characters = [], 0
-    if group:
-        yield group
-
-
 @lru_cache(maxsize=1)
-def _index(benchmarks: str, files: tuple[str, ...]) -> BenchmarkIndex:
+def benchmark_index(benchmarks: str, files: tuple[str, ...]) -> BenchmarkIndex:
+    """The index of a file or folder of benchmark items; ``files`` tell when it has changed."""
     return BenchmarkIndex(read_benchmarks(Path(benchmarks)) if benchmarks else [])
 
 
-def _benchmark_files(benchmarks: str) -> tuple[str, ...]:
+def benchmark_files(benchmarks: str) -> tuple[str, ...]:
+    """The files of a file or folder of benchmark items."""
     if not benchmarks:
         return ()
     path = Path(benchmarks)
     return tuple(sorted(map(str, path.rglob("*.jsonl*")))) if path.is_dir() else (benchmarks,)
 
 
-def _add(report: Report, part: dict[str, Any]) -> None:
-    """Add one shard's hits to the report of all."""
-    for name in ("pages", "pages_hit", "pages_dropped", "segments_dropped"):
-        setattr(report, name, getattr(report, name) + part[name])
-    for number, pages, urls in part["by_text"]:
-        report.by_text[number] += pages
-        report.urls[number] = (report.urls.get(number, []) + urls)[:5]
+def contamination_of(report: Report) -> dict[str, Any]:
+    """What one shard's report holds, for its manifest."""
+    hits = {name: getattr(report, name) for name in _HITS}
+    by_text = [[number, n, report.urls[number]] for number, n in sorted(report.by_text.items())]
+    return {**hits, "by_text": by_text}
+
+
+def report_of(texts: list[BenchmarkText], parts: Iterable[dict[str, Any]]) -> Report:
+    """The report of all shards, of their ``contamination_of``."""
+    report = Report(BenchmarkIndex(texts))
+    for part in parts:
+        for name in _HITS:
+            setattr(report, name, getattr(report, name) + part[name])
+        for number, pages, urls in part["by_text"]:
+            report.by_text[number] += pages
+            report.urls[number] = (report.urls.get(number, []) + urls)[:5]
+    return report
 
 
 def _remove_others(run: str, folder: str, names: set[str]) -> None:

@@ -20,7 +20,7 @@ COLUMNS = {
     "formulas": "number of formulas in the text",
     "source": "file:offset:length of the record it was read from",
     "digest": "hash of the text before decontamination",
-    "round": "first round that collected the page",
+    "round": "first round that collected the page; 0: none did",
     "score": "probability given by the last round's classifier",
     "prefix": 'longest marked URL prefix that it stands under, or ""',
     "stands_for": "addresses of the duplicates that were dropped for it",
@@ -28,17 +28,10 @@ COLUMNS = {
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B")
 
 
-def write_datasheet(
-    run: str,
-    settings: MineSettings,
-    corpus: Sequence[Mapping[str, Any]],
-    funnel: Sequence[Mapping[str, Any]],
-    last: Mapping[str, Any],
-) -> None:
-    """``datasheet.json``, and ``corpus/README.md``: a card with the head that model hubs read."""
-    sheet = datasheet(settings, corpus, funnel, last)
-    put_json(join(run, "datasheet.json"), sheet)
-    with writing(join(run, "corpus", "README.md")) as file:
+def write_datasheet(place: str, corpus: str, sheet: Mapping[str, Any]) -> None:
+    """``place/datasheet.json``, and in the folder ``corpus`` a card that model hubs read."""
+    put_json(join(place, "datasheet.json"), sheet)
+    with writing(join(corpus, "README.md")) as file:
         file.write(card(sheet).encode())
 
 
@@ -103,6 +96,7 @@ def card(sheet: Mapping[str, Any]) -> str:
         "Mined in rounds as in DeepSeekMath (arXiv 2402.03300, section 2.1): a classifier trained"
         " on seed pages ranks the crawl, pages of the hosts it finds join the seeds, and again"
         f" ({sheet['rounds']} rounds). Lowest score collected: {sheet['cut_score']:.4f}.\n",
+        *_cut(sheet.get("cut")),
         _table("Languages", "language", "documents", sheet["languages"].items(), share),
         _table(
             "Largest hosts, before decontamination",
@@ -120,6 +114,16 @@ def card(sheet: Mapping[str, Any]) -> str:
         " and taken out.\n",
     ]
     return "\n".join(parts)
+
+
+def _cut(cut: Mapping[str, int] | None) -> list[str]:
+    if not cut:
+        return []
+    return [
+        f"Cut {cut['number']} of {cut['of']}: the best-ranked pages of the whole crawl within"
+        f" {cut['budget']:,} words, whether or not the run collected them; each cut holds the"
+        " smaller ones.\n"
+    ]
 
 
 def _table(title: str, what: str, unit: str, rows: Any, total: int) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 
 from seekmath.core.files import BadInput, write_json
 from seekmath.core.job import Job
-from seekmath.mine.corpus_files import write_corpus, write_scores
-from seekmath.mine.datasheet import write_datasheet
+from seekmath.core.places import join
+from seekmath.mine.corpus_files import CORPUS, write_corpus, write_scores
+from seekmath.mine.datasheet import datasheet, write_datasheet
 from seekmath.mine.engine import Shard, Stage, digest_of
 from seekmath.mine.executors import Engine
 from seekmath.mine.inputs import crawl_inputs
@@ -50,7 +51,8 @@ def _mine(engine: Engine, settings: MineSettings, job: Job) -> dict[str, Any]:
     corpus = write_corpus(engine, settings, crawl, done)
     funnel = _funnel(extracted, kept["dropped"], done[-1].report, corpus)
     write_json(job.out / "funnel.json", funnel)
-    write_datasheet(engine.run, settings, corpus, funnel, done[-1].report)
+    sheet = datasheet(settings, corpus, funnel, done[-1].report)
+    write_datasheet(engine.run, join(engine.run, CORPUS), sheet)
     return {
         "documents": sum(part["documents"] for part in corpus),
         "tokens": sum(part["tokens"] for part in corpus),

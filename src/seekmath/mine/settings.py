@@ -1,5 +1,6 @@
 """Settings of the mining stages. The paper's values are the defaults where it states any."""
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -176,3 +177,33 @@ class DecontaminateSettings(Settings):
     granularity: Literal["segment", "page"] = Field(
         "segment", description="what a hit removes: the paragraph or the whole page"
     )
+
+
+class CutsSettings(Settings):
+    """``mine cuts``: corpora of the best-ranked pages, for trials to choose from (section 2.1)."""
+
+    mined: Source = Field(description="folder of a finished mining run")
+    tokens: list[int] = Field(
+        [], description="tokens of each cut, rising (paper: 40B 80B 120B 160B); or see largest"
+    )
+    largest: int = Field(
+        0,
+        ge=0,
+        description="tokens of the last of four cuts, the others 1/4, 2/4 and 3/4 of it; 0: what"
+        " the run collected",
+    )
+    benchmarks: Source = Field(
+        "", description="benchmark items to keep out; empty: those that the run kept out"
+    )
+    workers: int = Field(2, ge=0, le=256, description="processes; 0 works in this one")
+    executor: Literal["local", "ray"] = Field(
+        "local", description="this machine's cores, or tasks on the Ray cluster of RAY_ADDRESS"
+    )
+
+    @model_validator(mode="after")
+    def _budgets_rise(self) -> "CutsSettings":
+        if self.tokens and self.largest:
+            raise ValueError("give tokens or largest, not both")
+        if any(b <= a for a, b in pairwise([0, *self.tokens])):
+            raise ValueError(f"tokens: {self.tokens}: needed: numbers above 0, each above the last")
+        return self
