@@ -93,3 +93,13 @@ def test_a_mistake_is_refused_with_place_finding_and_fix(tmp_path, text, overrid
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(BadInput, match="no such recipe file"):
         load_recipe(tmp_path / "absent.yaml", [], TYPES)
+
+
+def test_stages_share_settings_by_anchor(tmp_path):
+    text = "stages:\n  a: &a {type: make, pages: 7}\n  b: {<<: *a, pages: 9}\n  c: *a\n"
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    stages = load_recipe(path, [], TYPES).stages
+    assert [(stage.type_name, stage.settings.pages) for stage in stages] == [
+        ("make", 7), ("make", 9), ("make", 7),
+    ]  # fmt: skip

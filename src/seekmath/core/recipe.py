@@ -86,9 +86,14 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice, where YAML would keep the last in silence."""
 
 
+_MERGE = "tag:yaml.org,2002:merge"  # `<<: *anchor`, whose keys those beside it replace
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE:
+            continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             line = key_node.start_mark.line + 1
