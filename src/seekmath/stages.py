@@ -14,7 +14,7 @@ from seekmath.world.settings import WorldSettings
 
 STAGES = {
     "world": StageType(WorldSettings, "seekmath.world.web:make_world"),
-    "mine": StageType(MineSettings, "seekmath.mine.rounds:mine", version=3, shared=True),
+    "mine": StageType(MineSettings, "seekmath.mine.rounds:mine", version=4, shared=True),
     "cuts": StageType(CutsSettings, "seekmath.mine.cuts:cuts"),
     "decontaminate": StageType(DecontaminateSettings, "seekmath.mine.decontaminate:decontaminate"),
     "tokenize": StageType(TokenizeSettings, "seekmath.corpus.shards:tokenize"),

@@ -104,6 +104,7 @@ def run_round(
             "negatives_off_candidates": settings.negatives_off_candidates,
         },
     )
+    positives = _sum(joined, "positives")
     report = {
         "round": number,
         "partitions": partitions,
@@ -112,6 +113,7 @@ def run_round(
         "scored": crawl.kept,
         **_collection(collected),
         "joined": _sum(joined, "joined"),
+        "new_seeds": positives - (before[-1].positives if before else crawl.seeds),
         **{key: part for key, part in trained.items() if key in ("training", "calibration")},
         "histogram": add_histograms([one["histogram"] for one in scored]),
         **domains,
@@ -120,7 +122,7 @@ def run_round(
         [truth] = steps("seekmath.mine.truth:measure_all")
         report["truth"] = {k: v for k, v in truth.items() if k not in ("made_from", "quarantined")}
     put_json(f"{engine.run}/rounds/{number:02d}/round.json", report)
-    return Round(report, steps.follows, _sum(joined, "positives"), _sum(joined, "negatives"))
+    return Round(report, steps.follows, positives, _sum(joined, "negatives"))
 
 
 def _train(

@@ -2,7 +2,7 @@
 
 pages (WARC, extracted) → one of each → train on seeds → score all → collect the best → find the
 hosts and paths they stand on → mark prefixes → uncollected pages under them join the seeds →
-again, until a round collects almost only what the one before had → decontaminate → corpus.
+again, until a round collects almost only what the one before had and few seeds join → decontaminate → corpus.
 
 Every step leaves its files whole, so that a killed run goes on with the shard or round it was in.
 """
@@ -97,9 +97,18 @@ def _run_rounds(engine: Engine, settings: MineSettings, job: Job, crawl: Crawl) 
         report = done[-1].report
         job.log(number, **{key: report[key] for key in _LOGGED}, **report.get("truth", {}))
         job.say(_line(report))
-        if number > 1 and report["share_already_collected"] >= settings.stop_share:
+        if number > 1 and _settled(done[-1], settings.stop_share):
             break
     return done
+
+
+def _settled(last: Round, stop_share: float) -> bool:
+    """Whether neither the corpus nor the seeds of the next round hold much that is new.
+
+    The paper looks at the corpus alone; but seeds that have just joined are yet to be learned from.
+    """
+    old_seeds = 1 - last.report["new_seeds"] / last.positives
+    return min(last.report["share_already_collected"], old_seeds) >= stop_share
 
 
 def _line(report: dict[str, Any]) -> str:

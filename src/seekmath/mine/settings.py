@@ -142,7 +142,11 @@ class MineSettings(Settings):
     )
     rounds: int = Field(4, ge=1, description="most rounds (paper: 4)")
     stop_share: float = Field(
-        0.98, gt=0, le=1, description="stop when this share was collected in the round before"
+        0.98,
+        gt=0,
+        le=1,
+        description="stop when this share of a round's pages was collected in the round before,"
+        " and as many of the next one's seeds were seeds in it",
     )
     granularity: Literal["segment", "page"] = Field(
         "segment", description="what a benchmark hit removes: the paragraph or the whole page"
