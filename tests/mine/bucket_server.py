@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import io
 import json
 import threading
 from collections import Counter
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .warc_files import common_crawl_records, members, record, url_of
 
@@ -54,6 +58,48 @@ def common_crawl(files: int = 3, pages: int = 4) -> Bucket:
         listing = "".join(f"{name}\n" for name in listed).encode()
         bucket.files[f"{_ROOT}/{form}.paths.gz"] = gzip.compress(listing)
     return bucket
+
+
+def add_index_table(bucket: Bucket, files: int = 2, group: int = 3) -> None:
+    """The same index as Common Crawl's table: sorted by key, ``group`` rows in a row group."""
+    rows = sorted(bucket.index, key=lambda row: _surt(row["url"]))
+    # What no page is fetched of: redirects, images, other hosts of the same names.
+    odd = {
+        "https://site3.org/moved": ("301", "text/html"),
+        "https://site3.org/x.png": ("200", "image/png"),
+        "https://site3.org.net/": ("200", "text/html"),
+    }
+    for url, (status, mime) in odd.items():
+        rows.append({**rows[0], "url": url, "status": status, "mime": mime})
+    rows.sort(key=lambda row: _surt(row["url"]))
+    names = []
+    share = -(-len(rows) // files)
+    for number in range(files):
+        some = rows[number * share : (number + 1) * share]
+        table = pa.table({
+            "url_surtkey": [_surt(row["url"]) for row in some],
+            "url": [row["url"] for row in some],
+            "fetch_status": pa.array([int(row["status"]) for row in some], pa.int16()),
+            "content_mime_type": [row["mime"] for row in some],
+            "content_digest": [f"{n:032d}" for n in range(len(some))],
+            "warc_filename": [row["filename"] for row in some],
+            "warc_record_offset": pa.array([int(row["offset"]) for row in some], pa.int32()),
+            "warc_record_length": pa.array([int(row["length"]) for row in some], pa.int32()),
+        })  # fmt: skip
+        where = f"cc-index/table/cc-main/warc/crawl={SNAPSHOT}/subset=warc"
+        name = f"{where}/part-{number:05d}.gz.parquet"
+        file = io.BytesIO()
+        pq.write_table(table, file, row_group_size=group)
+        bucket.files["/" + name] = file.getvalue()
+        names += [name, name.replace("subset=warc", "subset=robotstxt")]
+    listing = "".join(f"{name}\n" for name in names).encode()
+    bucket.files[f"{_ROOT}/cc-index-table.paths.gz"] = gzip.compress(listing)
+
+
+def _surt(url: str) -> str:
+    parts = urlsplit(url)
+    host = ",".join(reversed(parts.netloc.removeprefix("www.").split(".")))
+    return f"{host}){parts.path}".lower()
 
 
 def _row(number: int, file: str, offset: int, length: int) -> dict[str, str]:

@@ -63,6 +63,13 @@ def _mine(folder: Path, hostile: str) -> None:
             "share_already_collected": [0.0, 0.62, 0.981][number - 1], "tokens": 900_000 * number,
             "cut_score": 0.5 + number / 100, "joined": 40,
             "training": {"epochs": 3, "learning_rate": 0.1, "dim": 256},
+            "histogram": [{"from": at / 20, "pages": abs(10 - at) ** 3, "tokens": 9 * at}
+                          for at in range(20)],
+            "calibration": {
+                "method": "held out in 5 of 5 folds; Platt's line", "pages": 400,
+                "slope": 0.8, "intercept": 0.1, "raw": _reliability(0.1, number),
+                "calibrated": _reliability(0.02, number),
+            },
             "hosts": rows, "candidates": rows[:2],
             "prefixes": [{"prefix": f"maths.example/{hostile}", "pages": 50, "collected": 40,
                           "share": 0.8}],
@@ -84,6 +91,12 @@ def _mine(folder: Path, hostile: str) -> None:
         "items": [{"benchmark": "mini-gsm8k", "item": "mini-gsm8k/17", "field": "question",
                    "pages": 3, "urls": ["https://forum.example/" + hostile]}],
     })  # fmt: skip
+
+
+def _reliability(gap: float, number: int) -> dict[str, Any]:
+    bins = [{"from": at / 10, "pages": 40, "mean_score": at / 10 + 0.05,
+             "positives": max(0.0, at / 10 + 0.05 - gap)} for at in range(10)]  # fmt: skip
+    return {"bins": bins, "error": gap / number, "brier": gap}
 
 
 def _training(folder: Path, random: Random) -> None:

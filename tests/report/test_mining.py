@@ -65,3 +65,38 @@ def test_long_lists_are_cut_and_the_rest_counted(run_dir) -> None:
     assert len(mining.hosts) + mining.more_hosts == 60
     assert mining.more_hosts > 0
     assert mining.hosts[0].shares == [None, None, 0.5]
+
+
+def test_scores_are_drawn_with_the_cut_and_what_they_are_worth(run_dir) -> None:
+    mining = mining_of(run_dir)
+    histogram, reliability = mining.scores
+    assert [line.name for line in histogram.lines] == ["round 3", "round 1", "cut of round 3"]
+    assert [tick.label for tick in histogram.y_ticks] == ["1", "10", "100", "1,000"]
+    assert [tick.label for tick in histogram.x_ticks][::5] == ["0", "1.0"]
+    assert [len(line.marks) for line in reliability.lines] == [10, 10, 0]
+    assert mining.calibration["raw"]["error"] > mining.calibration["calibrated"]["error"]
+
+
+def test_an_empty_bin_stands_at_the_foot_of_the_histogram(run_dir) -> None:
+    # |10 - 10|^3 = 0 pages from 0.5 to 0.55
+    chart = mining_of(run_dir).scores[0]
+    path = chart.lines[0].path
+    assert f",{chart.bottom:g}" in path
+
+
+def test_each_round_tells_what_it_made_of_a_host(run_dir) -> None:
+    (number, hosts), *_, last = mining_of(run_dir).passages
+    assert (number, last[0]) == (1, 3)
+    assert (hosts[0].host, hosts[0].collected, hosts[0].candidate) == ("maths.example", 200, True)
+    assert (hosts[0].prefixes, hosts[0].left) == (1, 10)
+    assert hosts[2].left is None
+
+
+def test_misshapen_scores_are_left_out(run_dir) -> None:
+    rounds = open_run(run_dir).of_type("mine")[0].json("rounds.json")
+    for row in rounds:
+        row["histogram"], row["calibration"] = [3, {"from": "x"}], {"raw": 1, "calibrated": []}
+        row["prefixes"] = [{"prefix": None, "pages": "many"}]
+    write_json(run_dir / "mine/rounds.json", rounds)
+    mining = mining_of(run_dir)
+    assert (mining.scores, mining.calibration) == ([], {})

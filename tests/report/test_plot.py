@@ -55,13 +55,13 @@ def test_labels_follow_the_step_of_the_axis() -> None:
     assert [t.label for t in Axis(0, 0.003, 0, 1).ticks(3)] == ["0", "0.001", "0.002", "0.003"]
     assert [t.label for t in Axis(0, 1, 0, 1).ticks(2, percents=True)] == ["0%", "50%", "100%"]
     assert [t.label for t in Axis(1, 3, 0, 1).ticks(whole=True)] == ["1", "2", "3"]
-    assert [t.label for t in Axis(1, 16, 0, 1, log2=True).ticks()] == ["1", "2", "4", "8", "16"]
+    assert [t.label for t in Axis(1, 16, 0, 1, base=2).ticks()] == ["1", "2", "4", "8", "16"]
     assert Axis(0, 2e-6, 0, 1).ticks()[-1].label == "2×10⁻⁶"
     assert Axis(0, 5e5, 0, 1).ticks()[1].label == "100k"
 
 
 def test_powers_of_two_are_evenly_spaced() -> None:
-    places = [tick.at for tick in Axis(1, 16, 0, 100, log2=True).ticks()]
+    places = [tick.at for tick in Axis(1, 16, 0, 100, base=2).ticks()]
     assert places == [0, 25, 50, 75, 100]
 
 

@@ -23,14 +23,18 @@ def is_url(place: str) -> bool:
     return "://" in place
 
 
-def open_place(place: str) -> BinaryIO:
+def open_place(place: str, block: int = 0) -> BinaryIO:
     """Open a local file or a URL for reading with random access.
+
+    Args:
+        place: the path or URL.
+        block: bytes asked of a URL at once; 0: ``BLOCK``.
 
     Raises:
         BadInput: there is no such file, or its server could not be read.
     """
     if is_url(place):
-        return _remote(place).open()
+        return _remote(place).open(block or BLOCK)
     if not Path(place).is_file():
         raise BadInput(f"{place}: no such file")
     return open(place, "rb", buffering=0)
@@ -83,10 +87,10 @@ class _Remote:
             return {"config_kwargs": {"user_agent_extra": self.manners.user_agent}}
         return {}
 
-    def open(self) -> BinaryIO:
+    def open(self, block: int) -> BinaryIO:
         """The file with random access."""
         size = ask(self.url, self.manners, lambda: self.system.info(self.path))["size"]
-        return cast(BinaryIO, _RangedFile(self, int(size)))
+        return cast(BinaryIO, _RangedFile(self, int(size), block))
 
     def range(self, start: int, end: int) -> bytes:
         """The bytes ``start`` to ``end``, or to the end of the file."""
@@ -113,13 +117,13 @@ class _Http(_Remote):
         client = {"headers": headers, "timeout": timeout, "auto_decompress": False}
         return {"client_kwargs": client}
 
-    def open(self) -> BinaryIO:
+    def open(self, block: int) -> BinaryIO:
         """The file with random access; a copy of it when the server does not do ranges."""
         first = bytearray()
-        total = self._get(first, 0, BLOCK)
+        total = self._get(first, 0, block)
         if total is None:
             return self.copied()
-        return cast(BinaryIO, _RangedFile(self, total, bytes(first)))
+        return cast(BinaryIO, _RangedFile(self, total, block, bytes(first)))
 
     def range(self, start: int, end: int) -> bytes:
         """The bytes ``start`` to ``end``, or to the end of the file."""
@@ -187,9 +191,10 @@ class _Http(_Remote):
 class _RangedFile(io.RawIOBase):
     """A remote file as one with random access, read in blocks; the last two are kept."""
 
-    def __init__(self, remote: _Remote, size: int, first: bytes | None = None) -> None:
+    def __init__(self, remote: _Remote, size: int, block: int, first: bytes | None = None) -> None:
         super().__init__()
         self._remote, self._size, self._place = remote, size, 0
+        self._length = block
         self._blocks: dict[int, bytes] = {} if first is None else {0: first}
 
     def readable(self) -> bool:
@@ -212,7 +217,7 @@ class _RangedFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """At most the rest of the block at this place."""
-        number, at = divmod(self._place, BLOCK)
+        number, at = divmod(self._place, self._length)
         part = self._block(number)[at : at + len(buffer)] if self._place < self._size else b""
         buffer[: len(part)] = part
         self._place += len(part)
@@ -222,8 +227,8 @@ class _RangedFile(io.RawIOBase):
         if number not in self._blocks:
             while len(self._blocks) > 1:
                 del self._blocks[next(iter(self._blocks))]
-            start = number * BLOCK
-            end = min(start + BLOCK, self._size)
+            start = number * self._length
+            end = min(start + self._length, self._size)
             block = self._remote.range(start, end)
             if len(block) < end - start:
                 raise BadInput(f"{self._remote.url}: became shorter while it was read")

@@ -1,12 +1,14 @@
 """What a mining run reads: files, folders, URLs, a snapshot's files, or its pages of some hosts."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from seekmath.core.files import BadInput
 from seekmath.mine.fetch import is_url
+from seekmath.mine.index_table import table_ranges
 from seekmath.mine.page_ranges import SUFFIX, write_ranges
 from seekmath.mine.settings import MineSettings
-from seekmath.mine.snapshot import index_ranges, snapshot_files
+from seekmath.mine.snapshot import PageRange, index_ranges, snapshot_files
 
 _CRAWL_FILES = (".warc", ".warc.gz", ".wet", ".wet.gz", SUFFIX)
 _TABLES = (".parquet",)
@@ -69,8 +71,7 @@ def _pages_of_hosts(settings: MineSettings, folder: Path) -> list[str]:
     done = folder / "index.txt"
     if not done.exists():
         places = _lines(Path(settings.hosts))
-        ranges = index_ranges(settings.snapshot, places, settings.base_url, settings.index_url)
-        written = write_ranges(folder, ranges)
+        written = write_ranges(folder, _ranges(settings, places))
         if not written:
             raise BadInput(
                 f"hosts: {settings.hosts}: the index of {settings.snapshot} has no page of them"
@@ -78,6 +79,12 @@ def _pages_of_hosts(settings: MineSettings, folder: Path) -> list[str]:
         # Last, so that lists half written are asked for again.
         done.write_text("".join(f"{path.name}\n" for path in written))
     return [str(folder / name) for name in done.read_text().split()]
+
+
+def _ranges(settings: MineSettings, places: list[str]) -> Iterator[PageRange]:
+    if settings.index == "table":
+        return table_ranges(settings.snapshot, places, settings.base_url)
+    return index_ranges(settings.snapshot, places, settings.base_url, settings.index_url)
 
 
 def _lines(path: Path) -> list[str]:

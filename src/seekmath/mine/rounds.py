@@ -2,7 +2,8 @@
 
 pages (WARC, extracted) → one of each → train on seeds → score all → collect the best → find the
 hosts and paths they stand on → mark prefixes → uncollected pages under them join the seeds →
-again, until a round collects almost only what the one before had and few seeds join → decontaminate → corpus.
+again, until a round collects almost only what the one before had and few seeds join →
+decontaminate → corpus.
 
 Every step leaves its files whole, so that a killed run goes on with the shard or round it was in.
 """

@@ -33,6 +33,11 @@ class MineSettings(Settings):
     index_url: str = Field(
         "https://index.commoncrawl.org/", description="snapshot: the server of its URL index"
     )
+    index: Literal["server", "table"] = Field(
+        "server",
+        description="snapshot: where hosts are looked up, its index server, or the columnar index"
+        " beside the snapshots, read by byte range",
+    )
     seeds: Source = Field(description="the seed pages: a text file with one URL per line")
     benchmarks: Source = Field(
         "", description="JSON-lines file or folder of benchmark items to keep out of the corpus"

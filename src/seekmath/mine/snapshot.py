@@ -42,7 +42,7 @@ def snapshot_files(snapshot: str, files: str, base_url: str, form: str) -> list[
     Raises:
         BadInput: there is no such snapshot, or ``files`` chooses none.
     """
-    paths = _listing(snapshot, base_url, form)
+    paths = listing(snapshot, base_url, form)
     span = _SPAN.fullmatch(files)
     if span is None:
         raise BadInput(f"files: found '{files}'; expected FIRST:END, such as 0:100, or a number")
@@ -50,13 +50,18 @@ def snapshot_files(snapshot: str, files: str, base_url: str, form: str) -> list[
     chosen = paths[int(first) : int(end)]
     if not chosen:
         raise BadInput(f"files: {files} chooses none; {snapshot} has {len(paths):,} files")
-    return [_join(base_url, path) for path in chosen]
+    return [join_url(base_url, path) for path in chosen]
 
 
-def _listing(snapshot: str, base_url: str, form: str) -> list[str]:
+def listing(snapshot: str, base_url: str, form: str) -> list[str]:
+    """The paths of a snapshot's files of one form (``warc``, ``wet``, ``cc-index-table``).
+
+    Raises:
+        BadInput: there is no such snapshot.
+    """
     if not _NAME.fullmatch(snapshot):
         raise BadInput(f"snapshot: found '{snapshot}'; expected a name such as CC-MAIN-2024-33")
-    url = _join(base_url, f"crawl-data/{snapshot}/{form}.paths.gz")
+    url = join_url(base_url, f"crawl-data/{snapshot}/{form}.paths.gz")
     try:
         raw = gzip.decompress(read_whole(url))
     except BadInput as error:
@@ -81,7 +86,7 @@ def index_ranges(
     Raises:
         BadInput: the server does not know the snapshot or sends something else than an index.
     """
-    server = _join(index_url, f"{snapshot}-index")
+    server = join_url(index_url, f"{snapshot}-index")
     for place in places:
         query = [*_query(place), ("filter", "=status:200"), ("filter", "~mime:.*html.*")]
         for page in range(_page_count(server, query)):
@@ -121,11 +126,12 @@ def _answer(url: str) -> str:
 def _page_range(url: str, line: str, base_url: str) -> PageRange:
     try:
         row = json.loads(line)
-        file = _join(base_url, row["filename"])
+        file = join_url(base_url, row["filename"])
         return PageRange(file, int(row["offset"]), int(row["length"]), row["url"])
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{url}: is no answer of an index server: {line[:80]!r}") from None
 
 
-def _join(base: str, path: str) -> str:
+def join_url(base: str, path: str) -> str:
+    """A path below a base URL."""
     return base.rstrip("/") + "/" + path.lstrip("/")

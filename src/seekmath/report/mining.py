@@ -1,4 +1,4 @@
-"""The mining funnel: steps with drop reasons, rounds, hosts, benchmark text (section 2.1)."""
+"""The mining funnel: steps with drop reasons, scores, hosts, benchmark text (section 2.1)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from seekmath.report.numbers import finite
 from seekmath.report.plot import Chart, Series, line_chart
 from seekmath.report.runs import Row, Stage
+from seekmath.report.scores import score_charts
 
 _MOST_HOSTS = 25
 _MOST_PREFIXES = 40
@@ -34,6 +35,22 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """What one round made of a host: its pages, those collected, and those that join the seeds.
+
+    ``left`` are uncollected pages under the prefixes marked in this round; None: none was.
+    """
+
+    host: str
+    pages: float | None
+    collected: float | None
+    share: float
+    candidate: bool
+    prefixes: int
+    left: float | None
+
+
+@dataclass(frozen=True)
 class Mining:
     """What a ``mine`` or ``decontaminate`` stage has to show."""
 
@@ -42,6 +59,9 @@ class Mining:
     entered: float
     rounds: list[Row]
     charts: list[Chart]
+    scores: list[Chart]
+    calibration: Row
+    passages: list[tuple[int, list[Passage]]]
     hosts: list[Host]
     more_hosts: int
     prefixes: list[Row]
@@ -71,6 +91,9 @@ def read_mining(stage: Stage) -> Mining:
         entered,
         rounds,
         _charts(rounds),
+        score_charts(rounds),
+        _calibration(rounds),
+        [(at, found) for at, row in enumerate(rounds, 1) if (found := _passages(row))],
         hosts[:_MOST_HOSTS],
         len(hosts[_MOST_HOSTS:]),
         prefixes[:_MOST_PREFIXES],
@@ -127,6 +150,38 @@ def _charts(rounds: list[Row]) -> list[Chart]:
 def _by_round(rows: list[Row], key: str) -> list[tuple[float, float]]:
     values = [(float(number), finite(row.get(key))) for number, row in enumerate(rows, 1)]
     return [(number, value) for number, value in values if value is not None]
+
+
+def _calibration(rounds: list[Row]) -> Row:
+    """Of the last round: pages held out, and the error before and after calibration."""
+    found = rounds[-1].get("calibration") if rounds else None
+    parts = [found.get(key) if isinstance(found, dict) else None for key in ("raw", "calibrated")]
+    if not isinstance(found, dict) or not all(isinstance(part, dict) for part in parts):
+        return {}
+    return found
+
+
+def _passages(row: Row) -> list[Passage]:
+    """The hosts of one round, most collected first."""
+    candidates = {one.get("host") for one in _rows(row.get("candidates"))}
+    marked: dict[str, list[float]] = {}
+    for one in _rows(row.get("prefixes")):
+        host = str(one.get("prefix")).partition("/")[0]
+        pages, collected = finite(one.get("pages")) or 0.0, finite(one.get("collected")) or 0.0
+        marked.setdefault(host, []).append(pages - collected)
+    return [
+        Passage(
+            str(one.get("host")),
+            finite(one.get("pages")),
+            finite(one.get("collected")),
+            finite(one.get("share")) or 0.0,
+            one.get("host") in candidates,
+            len(marked.get(str(one.get("host")), [])),
+            sum(marked[str(one.get("host"))]) if one.get("host") in marked else None,
+        )
+        for one in _rows(row.get("hosts"))[:_MOST_HOSTS]
+        if finite(one.get("collected"))
+    ]
 
 
 def _hosts(rounds: list[Row]) -> list[Host]:

@@ -89,30 +89,35 @@ class Chart:
 
 @dataclass(frozen=True)
 class Axis:
-    """Values from ``low`` to ``high`` on pixels from ``start`` to ``end``."""
+    """Values from ``low`` to ``high`` on pixels from ``start`` to ``end``.
+
+    ``base`` is that of a logarithmic axis; 0 on a linear one.
+    """
 
     low: float
     high: float
     start: float
     end: float
-    log2: bool = False
+    base: int = 0
 
     def at(self, value: float) -> float:
         """The place of ``value`` in pixels."""
         low, high = self.low, self.high
-        if self.log2:
-            value, low, high = math.log2(value), math.log2(low), math.log2(high)
+        if self.base:
+            value, low, high = (math.log(one, self.base) for one in (value, low, high))
         share = (value - low) / (high - low)
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self, wanted: int = 5, percents: bool = False, whole: bool = False) -> list[Tick]:
-        """Round values on the axis, about ``wanted`` of them; powers of two on a log axis.
+        """Round values on the axis, about ``wanted`` of them; powers of the base on a log axis.
 
         Those of a ``whole`` axis are whole numbers (steps, rounds).
         """
-        if self.log2:
-            powers = range(math.ceil(math.log2(self.low)), math.floor(math.log2(self.high)) + 1)
-            return [Tick(self.at(2.0**power), f"{2**power:g}") for power in powers]
+        if self.base:
+            first, last = (math.log(one, self.base) for one in (self.low, self.high))
+            powers = range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)
+            values = [float(self.base) ** power for power in powers]
+            return [Tick(self.at(value), f"{value:,g}") for value in values]
         step = round_step((self.high - self.low) / wanted)
         step = max(1.0, step) if whole else step
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
@@ -145,6 +150,8 @@ def line_chart(
     percents: bool = False,
     from_zero: bool = False,
     log2: bool = False,
+    log10_y: bool = False,
+    whole_x: bool = True,
     large: bool = False,
 ) -> Chart | None:
     """Lines over a common x; None where no series has a finite point.
@@ -156,6 +163,8 @@ def line_chart(
         percents: y values are shares of 1 and are shown in per cent.
         from_zero: the y axis starts at 0.
         log2: x is logarithmic with powers of two (K samples).
+        log10_y: y is logarithmic with powers of ten (counts); above 0 only.
+        whole_x: x is labelled at whole numbers only (steps, rounds).
         large: half as large again as a learning curve.
     """
     series = [replace(one, points=thin(one.points)) for one in series]
@@ -165,6 +174,10 @@ def line_chart(
     width, height = _LARGE if large else _SIZE
     x = _x_axis(drawn, log2, width - _RIGHT)
     y = _y_axis(drawn, percents, from_zero, log2, height - _BOTTOM)
+    if log10_y:
+        low = min(p[1] for one in drawn for p in one.points)
+        high = max(p[1] for one in drawn for p in one.points)
+        y = Axis(low, 1.3 * max(high, 2 * low), height - _BOTTOM, _TOP, 10)
     return Chart(
         title,
         x_label,
@@ -174,7 +187,7 @@ def line_chart(
         y.end,
         x.end,
         y.start,
-        x.ticks(whole=True),
+        x.ticks(whole=whole_x),
         y.ticks(percents=percents),
         [_line(one, x, y, percents) for one in drawn],
         _summary(title, drawn, percents),
@@ -213,7 +226,7 @@ def _x_axis(series: Sequence[Series], log2: bool, end: float) -> Axis:
     low, high = min(values), max(values)
     if low == high:
         low, high = (low / 2, high * 2) if log2 else (low - 1, high + 1)
-    return Axis(low, high, _LEFT, end, log2)
+    return Axis(low, high, _LEFT, end, 2 if log2 else 0)
 
 
 def _y_axis(
@@ -234,7 +247,7 @@ def _y_axis(
 def _line(one: Series, x: Axis, y: Axis, percents: bool) -> Line:
     colour = one.colour % COLOURS
     places = [
-        (x.at(px), y.at(py)) if _drawable((px, py), x.log2) else None for px, py in one.points
+        (x.at(px), y.at(py)) if _drawable((px, py), x.base > 0) else None for px, py in one.points
     ]
     marks = [
         Mark(mark_path(colour, *place), _mark_label(one.name, point, percents))
