@@ -24,7 +24,7 @@ def test_an_example_is_prompt_solution_and_end(tokenizer):
 def test_what_a_tool_wrote_carries_no_loss(tokenizer):
     ids, mask = render_example(tokenizer, "What is 6*7?", TOOL)
     assert tokenizer.decode(ids).endswith(TOOL)
-    assert learned(tokenizer, ids, mask) == " " + TOOL.replace("```output\n42\n```\n", "")
+    assert learned(tokenizer, ids, mask) == " " + TOOL.replace("\n42\n```\n", "")
     assert mask[-1]
 
 

@@ -9,9 +9,11 @@ from seekmath.core.files import BadInput
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.sampler import Completion
 from seekmath.rl.questions import Question
-from seekmath.rl.rewards import Rewards, function_reward
+from seekmath.rl.reward_function import FunctionReward
 from seekmath.rl.rollout import Sample
 from seekmath.rl.settings import GrpoSettings
+from seekmath.rl.trainer import opened_rewards
+from seekmath.verify.sandbox import NoIsolation, Sandbox
 
 
 def sampled(text: str, answer: str = "12", ended: bool = True, **columns: object) -> Sample:
@@ -21,8 +23,26 @@ def sampled(text: str, answer: str = "12", ended: bool = True, **columns: object
 
 
 def judge(samples: list[Sample], **changes: object):
-    tokenizer = Tokenizer.train(["12 + 3 = 15\n#### 15"] * 3, 270)
-    return Rewards(GrpoSettings(model="m", problems="p", **changes), tokenizer)(samples)
+    settings = GrpoSettings(model="m", problems="p", **changes)
+    with opened_rewards(settings, Tokenizer.train(["12 + 3 = 15\n#### 15"] * 3, 270)) as (
+        rewards,
+        _,
+    ):
+        return rewards(samples)
+
+
+@pytest.fixture
+def function_reward():
+    """Makes rewards of a user's function; their processes end with the test."""
+    made = []
+
+    def make(path: str, name: str = "reward", timeout_s: float = 60.0) -> FunctionReward:
+        made.append(FunctionReward(path, name, timeout_s))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 def function(tmp_path, body: str, signature: str = "prompts, completions, **columns"):
@@ -57,7 +77,7 @@ def test_rewards_are_summed_with_their_weights(tmp_path):
     assert found.total == 2.0 - 1.0 + 3.5
 
 
-def test_a_function_gets_prompts_completions_and_columns(tmp_path):
+def test_a_function_gets_prompts_completions_and_columns(function_reward, tmp_path):
     body = (
         "assert prompts == ['User: q\\n\\nAssistant:'] * 2; "
         "return [a + b for a, b in zip(level, columns['x'])]"
@@ -67,12 +87,12 @@ def test_a_function_gets_prompts_completions_and_columns(tmp_path):
     assert found == [6.0, 8.0]
 
 
-def test_a_function_may_take_only_what_it_needs(tmp_path):
+def test_a_function_may_take_only_what_it_needs(function_reward, tmp_path):
     path = function(tmp_path, "return [1 for _ in completions]", "completions")
     assert function_reward(path, "reward")([sampled("a")]) == [1.0]
 
 
-def test_a_sample_that_fails_is_the_only_one_to_lose(tmp_path):
+def test_a_sample_that_fails_is_the_only_one_to_lose(function_reward, tmp_path):
     body = (
         "return [{'0': None, '1': float('inf')}.get(c, 0) if c < '2' else 1 / (int(c) - 2)"
         " for c in completions]"
@@ -84,6 +104,72 @@ def test_a_sample_that_fails_is_the_only_one_to_lose(tmp_path):
     assert found[3] == 1.0
 
 
+def test_a_function_that_hangs_costs_the_samples_it_hangs_on(function_reward, tmp_path):
+    body = (
+        "import time; [time.sleep(600) for c in completions if c == 'slow'];"
+        " return [len(c) for c in completions]"
+    )
+    reward = function_reward(function(tmp_path, body), timeout_s=3.0)
+    found = reward([sampled(text) for text in ("a", "slow", "abc")])
+    assert [found[0], found[2]] == [1.0, 3.0]
+    assert math.isnan(found[1])
+    assert reward.faults == {1: "timeout"}
+    # Killed and begun anew, it serves the next step.
+    assert reward([sampled("ab")]) == [2.0]
+    assert reward.faults == {}
+
+
+def test_a_function_deaf_to_signals_is_killed_as_well(function_reward, tmp_path):
+    # A search that backtracks for ever holds the interpreter: no thread and no alarm gets through.
+    body = "import re; return [bool(re.match('(a*)*b', c * 60)) for c in completions]"
+    reward = function_reward(function(tmp_path, body), timeout_s=1.0)
+    assert reward([sampled("b")]) == [1.0]
+    assert [math.isnan(value) for value in reward([sampled("b"), sampled("a")])] == [False, True]
+
+
+def test_a_function_that_ends_its_process_costs_one_sample(function_reward, tmp_path):
+    body = "import os; ['x' in completions and os._exit(3)]; return [1] * len(completions)"
+    reward = function_reward(function(tmp_path, body))
+    found = reward([sampled("a"), sampled("x"), sampled("b")])
+    assert found[::2] == [1.0, 1.0]
+    assert reward.faults == {1: "its process ended with code 3"}
+
+
+def test_time_for_one_by_one_is_bounded_too(function_reward, tmp_path):
+    body = (
+        "import time; time.sleep(600 if 'slow' in completions else 0);"
+        " return [1] * len(completions)"
+    )
+    reward = function_reward(function(tmp_path, body), timeout_s=1.5)
+    assert reward([sampled("a")]) == [1.0]
+    found = reward([sampled("slow")] * 30 + [sampled("a")])
+    assert all(math.isnan(value) for value in found)
+    assert len(reward.faults) == 31
+
+
+def test_what_a_function_prints_disturbs_nothing(function_reward, tmp_path, capfd):
+    body = "print('{}', flush=True); return [input.__name__ == 'input'] * len(completions)"
+    assert function_reward(function(tmp_path, body))([sampled("a")]) == [1.0]
+    assert "{}" in capfd.readouterr().err
+
+
+def test_programs_are_run_and_their_result_is_judged():
+    texts = [
+        "```python\nprint(3 * 4)\n```",
+        "def solution():\n    return 12",
+        "```python\nprint(13)\n```",
+        "```python\nwhile 1 print\n```",
+        "",
+    ]
+    try:
+        with Sandbox():
+            pass
+    except NoIsolation as error:
+        pytest.skip(str(error))
+    found = judge([sampled(text) for text in texts], rewards={"code": 1.0})
+    assert [one.total for one in found] == [1.0, 1.0, 0.0, 0.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -92,7 +178,7 @@ def test_a_sample_that_fails_is_the_only_one_to_lose(tmp_path):
         ("return 'a'", "returned str"),
     ],
 )
-def test_a_function_that_cannot_work_is_refused(tmp_path, body, words):
+def test_a_function_that_cannot_work_is_refused(function_reward, tmp_path, body, words):
     with pytest.raises(BadInput, match=words):
         function_reward(function(tmp_path, body), "reward")([sampled("a")])
 
@@ -106,7 +192,7 @@ def test_a_function_that_cannot_work_is_refused(tmp_path, body, words):
         ("reward.txt", "x = 1", "must end in .py"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(tmp_path, name, text, words):
+def test_a_file_that_cannot_be_used_is_named(function_reward, tmp_path, name, text, words):
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(BadInput, match=words):

@@ -17,6 +17,8 @@ from seekmath.core.files import read_parquet
 from seekmath.core.job import Job
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model
+from seekmath.rl import step
+from seekmath.rl.alarms import Diverged
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.trainer import grpo
 from seekmath.train.reward_model import RewardModel, save_reward_model
@@ -137,6 +139,8 @@ def test_killed_and_resumed_is_never_killed(settings, tmp_path):
 _RUN = """
 import sys
 from seekmath.core.job import Job
+from seekmath.rl import step
+from seekmath.rl.alarms import Diverged
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.trainer import grpo
 with Job.open(sys.argv[2], seed=2) as job:
@@ -212,3 +216,84 @@ def test_a_folder_of_hugging_face_trains(settings, family, policy_folder, tmp_pa
             atol=1e-4,
             rtol=1e-4,
         )
+
+
+def test_a_function_that_hangs_does_not_hold_the_run(settings, tmp_path):
+    Path(settings.reward).write_text(
+        "import time\n"
+        "def reward(completions, answer):\n"
+        "    if 2 in answer:\n"
+        "        time.sleep(600)\n"
+        "    return [float(len(text)) for text in completions]\n"
+    )
+    changes = {"steps": 1, "questions_per_step": 7, "reward_timeout_s": 2.0}
+    counts = run(settings.model_copy(update=changes), tmp_path / "out")
+    (line,) = lines(tmp_path / "out")
+    assert line["reward_timeouts"] == line["reward_errors"] == counts["reward_timeouts"] == 4
+    assert line["grad_norm"] > 0
+    rows = read_parquet(tmp_path / "out" / "rollouts" / "step-00001.parquet").to_pylist()
+    late = [row for row in rows if row["reason"].endswith("; timeout")]
+    assert {row["gold"] for row in late} == {"2"}
+    assert not any(any(row["advantages"]) for row in late)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_changes_nothing_and_ends_the_run(settings, tmp_path, monkeypatch, what):
+    settings = settings.model_copy(update={"most_skipped": 2, "checkpoint_every": 1})
+    real, calls = step.accumulate, iter(range(99))
+
+    def broken(policy, *rest):
+        meter = real(policy, *rest)
+        if next(calls) >= 2:
+            if what == "loss":
+                meter.loss = math.inf
+            else:
+                next(policy.parameters()).grad[0, 0] = math.nan
+        return meter
+
+    monkeypatch.setattr(step, "accumulate", broken)
+    with pytest.raises(Diverged, match=r"made no update.*the last checkpoint is .*step-0000000"):
+        run(settings, tmp_path / "out")
+    logged = lines(tmp_path / "out")
+    assert [bool(line["skipped"]) for line in logged] == [False, False, True, True]
+    assert what in logged[-1]["skipped"]
+    # The policy is as the last good step left it: in stopped/ and in that step's checkpoint.
+    stopped = load_file(tmp_path / "out" / "stopped" / "model.safetensors")
+    kept = load_file(tmp_path / "out" / "checkpoints" / "step-00000003.safetensors")
+    assert all(torch.equal(stopped[name], kept[f"model.{name}"]) for name in stopped)
+
+
+def test_an_alarm_is_logged_told_and_may_end_the_run(settings, tmp_path, capsys):
+    settings = settings.model_copy(update={"most_kl": 1e-12, "steps": 4})
+    counts = run(settings, tmp_path / "out")
+    logged = [line["alarms"] for line in lines(tmp_path / "out")]
+    assert logged[0] is None
+    assert "kl" in logged[-1].split()
+    assert counts["alarms"]["kl"] == sum("kl" in (names or "") for names in logged)
+    with pytest.raises(Diverged, match="KL to the reference"):
+        run(settings.model_copy(update={"stop_on": ["kl"]}), tmp_path / "ends")
+    assert (tmp_path / "ends" / "stopped" / "config.json").exists()
+    assert not (tmp_path / "ends" / "model").exists()
+
+
+@pytest.mark.parametrize("changes", [{"method": "rft"}, {"top_p": 0.8}, {"kl_weight": 0.0}])
+def test_sampler_and_trainer_are_compared_in_every_run(settings, tmp_path, changes):
+    run(settings.model_copy(update={"steps": 3, **changes}), tmp_path / "out")
+    gaps = [line["logprob_gap"] for line in lines(tmp_path / "out")]
+    assert all(0 <= gap < 1e-5 for gap in gaps)
+
+
+def test_files_of_problems_are_mixed_by_weight(settings, problems, tmp_path):
+    (tmp_path / "more.jsonl").write_text(
+        "".join(f'{{"question": "What is {n} plus 5?", "answer": {n + 5}}}\n' for n in range(5))
+    )
+    changes = {
+        "problems": {"train": str(problems), "more": str(tmp_path / "more.jsonl")},
+        "weights": {"train": 0.25, "more": 0.75},
+        "questions_per_step": 16,
+        "steps": 1,
+    }
+    run(settings.model_copy(update=changes), tmp_path / "out")
+    rows = read_parquet(tmp_path / "out" / "rollouts" / "step-00001.parquet").to_pylist()
+    asked = [row["prompt"] for row in rows if row["k"] == 0]
+    assert sum("plus 5" in prompt for prompt in asked) == 12

@@ -50,6 +50,7 @@ PROBLEM = pa.schema(
 )
 
 #: One sampled completion of one problem. ``verdict`` is null when it could not be told;
+#: ``by_tool`` marks the tokens that a tool wrote, null where none took part;
 #: ``step_ends`` index tokens of the completion, ``step_rewards`` has a value for each (with a
 #: process reward model only); ``advantages`` has one value per token.
 SAMPLE = pa.schema(
@@ -61,6 +62,7 @@ SAMPLE = pa.schema(
         ("completion", pa.string()),
         ("token_ids", pa.list_(pa.int32())),
         ("logprobs", pa.list_(pa.float32())),
+        ("by_tool", pa.list_(pa.bool_())),
         ("stop_reason", pa.string()),
         ("extracted", pa.string()),
         ("verdict", pa.bool_()),

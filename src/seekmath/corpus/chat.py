@@ -19,7 +19,8 @@ INSTRUCTIONS = {
     " to solve the problem above.",
     ("tool", "zh"): "请结合自然语言和Python程序语言来解答问题。",
 }
-_TOOL_OUTPUT = re.compile(r"```output\n.*?```\n?", re.DOTALL)
+# Without its first line, which calls the tool: that the model must write itself.
+_TOOL_OUTPUT = re.compile(r"(?<=```output)\n.*?```\n?", re.DOTALL)
 
 
 def with_choices(question: str, choices: list[str] | None) -> str:
@@ -50,8 +51,8 @@ def render_example(
 ) -> tuple[list[int], list[bool]]:
     """Token ids of prompt, solution and end-of-text, and which of them carry loss.
 
-    The loss is on what the assistant writes, never on the prompt nor on tool output (a block
-    ```` ```output ````), which the tool writes.
+    The loss is on what the assistant writes, never on the prompt nor on what the tool writes: a
+    block ```` ```output ```` from the end of its first line on.
     """
     assert tokenizer.eos_id is not None
     ids = render_prompt(tokenizer, question)

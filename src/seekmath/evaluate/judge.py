@@ -6,7 +6,7 @@ from seekmath.evaluate.answer import Reply, Run
 from seekmath.evaluate.problem import Problem
 from seekmath.verify.execution import Execution
 from seekmath.verify.grade import grade
-from seekmath.verify.python_tool import answer_of, gsm8k_program, last_output, math_program
+from seekmath.verify.python_tool import any_program, last_output, result_of
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,19 @@ def judge(problem: Problem, reply: Reply, mode: str, run: Run | None) -> Judged:
 
 
 def _by_program(problem: Problem, reply: Reply, run: Run) -> Judged:
-    """Program of thought: GSM8K's form defines ``solution()``, MATH's sets ``answer``."""
-    text = reply.text
-    defines = "def solution" in text
-    program = gsm8k_program(text) if defines or text.count("```") != 4 else math_program(text)
+    """Program of thought, in GSM8K's form, MATH's, or as one that prints its answer."""
+    program = any_program(reply.text)
     if program is None:
         return Judged(False, None, "no program found")
-    if not defines and program.value == "solution()":
-        program = type(program)(program.code)  # a program that prints its answer
     execution = run([program])[0]
     if execution.status == "unrun":
         return Judged(None, None, f"the sandbox failed: {execution.error}", executions=(execution,))
     if execution.status != "ok":
         reason = f"program: {execution.status}: {execution.error}"
         return Judged(False, None, reason, executions=(execution,))
-    found = answer_of(execution) if program.value else _last_line(execution.stdout)
+    found = result_of(program, execution)
     if not found:
         return Judged(False, None, "the program gave no value", executions=(execution,))
     judged = grade(problem.answer, found, choices=problem.choices or None)
     reason = f"program: {judged.reason}"
     return Judged(judged.verdict, judged.extracted, reason, executions=(execution,))
-
-
-def _last_line(printed: str) -> str:
-    lines = printed.strip().splitlines()
-    return lines[-1].strip() if lines else ""

@@ -199,7 +199,7 @@ def _draw(plan: _Plan, rows: _Rows, logits_RV: Tensor) -> None:
     probability_RV = torch.softmax(scaled_RV, dim=-1)
     if plan.temperature > 0:
         if plan.top_p < 1:
-            probability_RV = _nucleus(probability_RV, plan.top_p)
+            probability_RV = nucleus(probability_RV, plan.top_p)
         uniform_R1 = _uniform(rows.key_R, rows.count_R)[:, None]
         token_R = _inverse_cdf(probability_RV, uniform_R1)
     else:
@@ -242,7 +242,7 @@ def _inverse_cdf(probability_RV: Tensor, uniform_R1: Tensor) -> Tensor:
     return token_R1[:, 0].clamp(max=probability_RV.shape[1] - 1)
 
 
-def _nucleus(probability_RV: Tensor, top_p: float) -> Tensor:
+def nucleus(probability_RV: Tensor, top_p: float) -> Tensor:
     """The likeliest tokens that together reach ``top_p``, their sum scaled to one."""
     ordered_RV, order_RV = probability_RV.sort(dim=-1, descending=True)
     before_RV = ordered_RV.cumsum(dim=-1) - ordered_RV

@@ -18,9 +18,10 @@ from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
 from seekmath.rl.objective import Terms, TokenBatch
 from seekmath.rl.questions import Question, questions_of_step
-from seekmath.rl.rewards import Rewards
+from seekmath.rl.rewards import Rewards, Run
 from seekmath.rl.rollout import Judged, Sample, roll_out
 from seekmath.rl.settings import GrpoSettings
+from seekmath.rl.tool_rollout import roll_out_with_tool
 
 #: A data source: outputs for the step's number (from 0), as [question][k]. Attempts after the
 #: first ask other questions.
@@ -31,7 +32,8 @@ DataSource = Callable[[Decoder, int, int], list[list[Sample]]]
 class Setup:
     """What a method is built from.
 
-    ``frozen`` is the policy as it was handed over, or as the present iteration began with it.
+    ``frozen`` is the policy as it was handed over, or as the present iteration began with it;
+    ``run`` executes programs, where any are to be run.
     """
 
     settings: GrpoSettings
@@ -41,6 +43,7 @@ class Setup:
     tokenizer: Tokenizer
     rewards: Rewards
     seed: int
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -140,5 +143,10 @@ def offline(setup: Setup) -> DataSource:
 def _outputs(setup: Setup, policy: Decoder, step: int, attempt: int) -> list[list[Sample]]:
     settings = setup.settings
     seed = setup.seed if attempt == 0 else derive(setup.seed, "attempt", attempt)
-    asked = questions_of_step(setup.questions, settings.questions_per_step, seed, step)
-    return roll_out(policy, setup.tokenizer, asked, settings, derive(seed, "step", step))
+    count = settings.questions_per_step
+    asked = questions_of_step(setup.questions, count, seed, step, settings.weights)
+    drawing = derive(seed, "step", step)
+    if settings.mode == "tool":
+        assert setup.run
+        return roll_out_with_tool(policy, setup.tokenizer, asked, settings, drawing, setup.run)
+    return roll_out(policy, setup.tokenizer, asked, settings, drawing)

@@ -1,25 +1,31 @@
 """The questions of reinforcement: read once, drawn by number (paper, section 4.2)."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.seeds import rng
-from seekmath.corpus.chat import render_prompt, with_choices
+from seekmath.corpus.chat import render_prompt, with_choices, with_instruction
+from seekmath.corpus.mixture import mixture_place
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.rl.settings import GrpoSettings
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question as the policy reads it, its gold answer and every column of its line."""
+    """A question as the policy reads it, its gold answer and every column of its line.
+
+    ``source`` names the file of problems that it comes from.
+    """
 
     id: str
     text: str
     answer: str
     prompt_ids: list[int]
     columns: dict[str, Any]
+    source: str = ""
 
 
 def read_questions(
@@ -32,16 +38,36 @@ def read_questions(
     prompt's length.
 
     Raises:
-        BadInput: a line lacks question or answer, or none is left.
+        BadInput: a line lacks question or answer, or a file has none that is taken.
     """
     kept: dict[str, Question] = {}
     drops: Counter[str] = Counter()
-    for number, row in enumerate(read_jsonl(settings.problems), 1):
-        where = f"{settings.problems}:{number}"
+    for source, path in settings.problems.items():
+        before = len(kept)
+        _read_file(path, source, settings, tokenizer, context, kept, drops)
+        if len(kept) == before:
+            raise BadInput(
+                f"{path}: no question is left (dropped: {dict(drops)}); long_prompt:"
+                f" prompt and max_new_tokens ({settings.max_new_tokens}) must fit in the model's"
+                f" context of {context} tokens"
+            )
+    return list(kept.values()), dict(drops)
+
+
+def _read_file(
+    path: str,
+    source: str,
+    settings: GrpoSettings,
+    tokenizer: Tokenizer,
+    context: int,
+    kept: dict[str, Question],
+    drops: Counter[str],
+) -> None:
+    for number, row in enumerate(read_jsonl(path), 1):
         if not isinstance(row.get("question"), str) or row.get("answer") is None:
-            raise BadInput(f"{where}: needs question (a text) and answer")
+            raise BadInput(f"{path}:{number}: needs question (a text) and answer")
         reason = _unwanted(row, settings)
-        asked = with_choices(row["question"], row.get("choices"))
+        asked = _asked(row, settings)
         if not reason and asked in kept:
             reason = "same_question"
         if not reason:
@@ -52,20 +78,20 @@ def read_questions(
             drops[reason] += 1
             continue
         name = str(row.get("id") or number)
-        kept[asked] = Question(name, asked, str(row["answer"]), prompt_ids, row)
-    if not kept:
-        raise BadInput(
-            f"{settings.problems}: no question is left (dropped: {dict(drops)}); long_prompt:"
-            f" prompt and max_new_tokens ({settings.max_new_tokens}) must fit in the model's"
-            f" context of {context} tokens"
-        )
-    return list(kept.values()), dict(drops)
+        kept[asked] = Question(name, asked, str(row["answer"]), prompt_ids, row, source)
+
+
+def _asked(row: dict[str, Any], settings: GrpoSettings) -> str:
+    """The question with its choices, and the words that ask for a program where one is wanted."""
+    kind = row.get("kind") or settings.kinds_taken[0]
+    text = with_choices(row["question"], row.get("choices"))
+    return with_instruction(text, kind, row.get("language") or "en")
 
 
 def _unwanted(row: dict[str, Any], settings: GrpoSettings) -> str:
     if settings.subjects and row.get("subject") not in settings.subjects:
         return "other_subject"
-    if settings.kinds and row.get("kind", settings.kinds[0]) not in settings.kinds:
+    if row.get("kind") and row["kind"] not in settings.kinds_taken:
         return "other_kind"
     if settings.levels and row.get("level") not in settings.levels:
         return "other_level"
@@ -73,11 +99,28 @@ def _unwanted(row: dict[str, Any], settings: GrpoSettings) -> str:
 
 
 def questions_of_step(
-    questions: list[Question], count: int, seed: int, step: int
+    questions: list[Question], count: int, seed: int, step: int, weights: Mapping[str, float] = {}
 ) -> list[Question]:
-    """The questions of step ``step`` (from 0): shuffled anew each epoch, by number alone."""
+    """The questions of step ``step`` (from 0): shuffled anew each epoch, by number alone.
+
+    Args:
+        questions: all of them.
+        count: questions of a step.
+        seed: of the run.
+        step: number of the step.
+        weights: shares of the files; without, all questions are one pool.
+    """
     drawn = []
     for index in range(step * count, (step + 1) * count):
-        epoch, place = divmod(index, len(questions))
-        drawn.append(questions[rng(seed, "questions", epoch).permutation(len(questions))[place]])
+        if weights:
+            source, place = mixture_place(index, weights, seed)
+            pool = [question for question in questions if question.source == source]
+            drawn.append(_drawn(pool, place, seed, "questions", source))
+        else:
+            drawn.append(_drawn(questions, index, seed, "questions"))
     return drawn
+
+
+def _drawn(pool: list[Question], index: int, seed: int, *names: str) -> Question:
+    epoch, place = divmod(index, len(pool))
+    return pool[rng(seed, *names, epoch).permutation(len(pool))[place]]

@@ -1,18 +1,16 @@
-"""Rewards: the answer rule, the form, reward models, a user's function, and their weighted sum.
+"""Rewards: the answer rule, form, length, programs, reward models, a user's function; their sum.
 
-A sample whose reward cannot be had (an exception, None, NaN) gets no gradient and is counted.
+A sample whose reward cannot be had (an exception, a time-out, None, NaN, a sandbox that failed)
+gets no gradient and is counted.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from seekmath.core.files import BadInput
-from seekmath.core.functions import load_function
-from seekmath.corpus.chat import prompt_text
 from seekmath.corpus.steps import step_ends
 from seekmath.corpus.tokenizer import Tokenizer
+from seekmath.rl.reward_function import FunctionReward
 from seekmath.rl.rollout import Judged, Sample
 from seekmath.rl.settings import GrpoSettings
 from seekmath.train.optimizer import pick_device
@@ -22,22 +20,45 @@ from seekmath.train.reward_model import (
     score,
     score_steps,
 )
+from seekmath.verify.execution import Execution, Program
 from seekmath.verify.extract import extract_answer
 from seekmath.verify.grade import Grade, grade
+from seekmath.verify.python_tool import any_program, last_output, result_of
 
-#: One number for each sample; NaN where the reward could not be had.
-Reward = Callable[[list[Sample]], list[float]]
+#: Executes programs, in order.
+Run = Callable[[list[Program]], list[Execution]]
 
 # Ways in which a writer marks an answer as one.
 _MARKED = ("boxed", "hashes", "stated")
+SANDBOX_FAILED = "the sandbox failed"
+
+
+@dataclass
+class _Sheet:
+    """What is known of some samples: verdicts, steps, rewards by name, and what went wrong."""
+
+    samples: list[Sample]
+    grades: list[Grade | Exception]
+    ends: list[list[int]]
+    step_rewards: list[list[float]]
+    rewards: dict[str, list[float]] = field(default_factory=dict)
+    faults: dict[int, str] = field(default_factory=dict)
 
 
 class Rewards:
-    """The rewards of a run with their weights; call it on samples to have them judged."""
+    """The rewards of a run with their weights; call it on samples to have them judged.
 
-    def __init__(self, settings: GrpoSettings, tokenizer: Tokenizer) -> None:
+    Args:
+        settings: which rewards, with which weights.
+        tokenizer: tells where steps end.
+        run: executes programs, where a reward or the policy asks for it.
+    """
+
+    def __init__(
+        self, settings: GrpoSettings, tokenizer: Tokenizer, run: Run | None = None
+    ) -> None:
         self._weights = settings.reward_weights
-        self._settings, self._tokenizer = settings, tokenizer
+        self._settings, self._tokenizer, self._run = settings, tokenizer, run
         device = str(pick_device(settings.device))
         #: Reward models in use, by the name of their setting; Algorithm 1 trains them on.
         self.models = {
@@ -45,54 +66,76 @@ class Rewards:
             for name in ("reward_model", "process_model")
             if (folder := getattr(settings, name))
         }
-        self._others: dict[str, Reward] = {}
-        if "model" in self._weights:
-            self._others["model"] = model_reward(self.models["reward_model"])
-        if "function" in self._weights:
-            self._others["function"] = function_reward(settings.reward, settings.reward_name)
+        self._function = (
+            FunctionReward(settings.reward, settings.reward_name, settings.reward_timeout_s)
+            if "function" in self._weights
+            else None
+        )
+
+    def close(self) -> None:
+        """End the process of the user's function."""
+        if self._function:
+            self._function.close()
 
     def __call__(self, samples: list[Sample]) -> list[Judged]:
         """Judge every sample: all rewards in the order of their names, and the weighted sum."""
-        grades = [_grade(sample) for sample in samples]
-        columns: list[list[float]] = []
-        for name in self._weights:
-            if name == "answer":
-                columns.append([_from_verdict(judged) for judged in grades])
-            elif name == "format":
-                columns.append([format_reward(sample) for sample in samples])
-            elif name == "length":
-                longest = self._settings.max_new_tokens
-                columns.append([length_reward(sample, longest) for sample in samples])
-            else:
-                columns.append(self._others[name](samples))
-        ends = [step_ends(self._tokenizer, sample.completion.token_ids) for sample in samples]
+        ends = [_written_ends(self._tokenizer, sample) for sample in samples]
         steps: list[list[float]] = [[] for _ in samples]
         if "process_model" in self.models:
             steps = process_rewards(self.models["process_model"], samples, ends)
-        return [
-            self._judged(
-                sample, grades[row], [column[row] for column in columns], ends[row], steps[row]
-            )
-            for row, sample in enumerate(samples)
-        ]
+        sheet = _Sheet(samples, [_grade(sample) for sample in samples], ends, steps)
+        for row, sample in enumerate(samples):
+            if any(execution.status == "unrun" for execution in sample.executions):
+                sheet.faults[row] = SANDBOX_FAILED
+        for name in self._weights:
+            sheet.rewards[name] = self._column(name, sheet)
+        return [self._judged(sheet, row) for row in range(len(samples))]
 
-    def _judged(
-        self,
-        sample: Sample,
-        judged: Grade | Exception,
-        rewards: list[float],
-        ends: list[int],
-        step_rewards: list[float],
-    ) -> Judged:
+    def _column(self, name: str, sheet: _Sheet) -> list[float]:
+        """The reward ``name`` of every sample."""
+        samples = sheet.samples
+        if name == "answer":
+            return [_from_verdict(judged) for judged in sheet.grades]
+        if name == "format":
+            return [format_reward(sample) for sample in samples]
+        if name == "length":
+            return [length_reward(sample, self._settings.max_new_tokens) for sample in samples]
+        if name == "process":
+            return [min(steps, default=math.nan) for steps in sheet.step_rewards]
+        if name == "model":
+            return model_rewards(self.models["reward_model"], samples)
+        if name == "code":
+            assert self._run
+            return code_rewards(samples, self._settings.mode, self._run)
+        assert self._function
+        values = self._function(samples)
+        sheet.faults |= self._function.faults
+        return values
+
+    def _judged(self, sheet: _Sheet, row: int) -> Judged:
+        sample, judged = sheet.samples[row], sheet.grades[row]
+        rewards = [column[row] for column in sheet.rewards.values()]
         weights = self._weights.values()
         total = math.fsum(weight * value for weight, value in zip(weights, rewards, strict=True))
-        if self._settings.truncated == "punish" and sample.completion.stop_reason == "length":
+        if self._settings.truncated == "punish" and sample.completion.stop_reason != "stop":
             total -= 1.0
+        fault = sheet.faults.get(row, "")
+        if fault == SANDBOX_FAILED:
+            total = math.nan
+        told: tuple[bool | None, str | None, str]
         if isinstance(judged, Exception):
-            reason = f"error: {judged!r}"
-            return Judged(sample, total, rewards, None, None, reason, ends, step_rewards)
-        told = (judged.verdict, judged.extracted, judged.reason)
-        return Judged(sample, total, rewards, *told, ends, step_rewards)
+            told = (None, None, f"error: {judged!r}")
+        else:
+            told = (judged.verdict, judged.extracted, judged.reason)
+        return Judged(
+            sample, total, rewards, *told, sheet.ends[row], sheet.step_rewards[row], fault
+        )
+
+
+def _written_ends(tokenizer: Tokenizer, sample: Sample) -> list[int]:
+    """Ends of the steps that the policy wrote; lines that only a tool wrote are none."""
+    ends = step_ends(tokenizer, sample.completion.token_ids)
+    return [end for end in ends if sample.written[end]]
 
 
 def _grade(sample: Sample) -> Grade | Exception:
@@ -125,6 +168,36 @@ def length_reward(sample: Sample, longest: int) -> float:
     return 1.0 - len(sample.completion.token_ids) / longest
 
 
+def code_rewards(samples: list[Sample], mode: str, run: Run) -> list[float]:
+    """One where the program of an output comes to the answer, else zero.
+
+    Of tool-integrated reasoning the last output counts, which was run already; otherwise the
+    output's program is run. NaN where the sandbox failed, or the gold answer cannot be read.
+    """
+    if mode == "tool":
+        return [_by_result(sample, last_output(sample.text)) for sample in samples]
+    programs = [any_program(sample.text) for sample in samples]
+    executions = iter(run([program for program in programs if program]))
+    found = []
+    for sample, program in zip(samples, programs, strict=True):
+        execution = next(executions) if program else None
+        if program is None or execution is None:
+            found.append(0.0)
+        elif execution.status == "unrun":
+            found.append(math.nan)
+        else:
+            ok = execution.status == "ok"
+            found.append(_by_result(sample, result_of(program, execution) if ok else None))
+    return found
+
+
+def _by_result(sample: Sample, result: str | None) -> float:
+    if not result:
+        return 0.0
+    choices = sample.question.columns.get("choices") or None
+    return _from_verdict(grade(sample.question.answer, result, choices=choices, strict=True))
+
+
 def process_rewards(
     model: RewardModel, samples: list[Sample], ends: list[list[int]]
 ) -> list[list[float]]:
@@ -135,85 +208,10 @@ def process_rewards(
     return [scores.sigmoid().tolist() for scores in score_steps(model, texts, places)]
 
 
-def model_reward(model: RewardModel) -> Reward:
+def model_rewards(model: RewardModel, samples: list[Sample]) -> list[float]:
     """The probability that an outcome reward model gives to "right", in [0, 1].
 
     The probability rather than the logit, so that it can be weighed against other rewards.
     """
-
-    def reward(samples: list[Sample]) -> list[float]:
-        texts = [one.question.prompt_ids + one.completion.token_ids for one in samples]
-        return score(model, texts).sigmoid().tolist()
-
-    return reward
-
-
-def function_reward(path: str, name: str) -> Reward:
-    """A user's function ``(prompts, completions, **columns) -> list of numbers``.
-
-    Each column of the problems' file comes as a list with one entry per completion, as in TRL.
-    Where a call on all samples fails, each sample is tried by itself.
-
-    Raises:
-        BadInput: the file or the function is not there, or the function fails on every sample or
-            returns another number of rewards.
-    """
-    function = load_function(path, name, hint="; name it with reward_name")
-    accepted = inspect.signature(function).parameters.values()
-    takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted)
-    names = {one.name for one in accepted}
-
-    def call(samples: Sequence[Sample]) -> list[float]:
-        given = _arguments(samples)
-        found = function(**{k: v for k, v in given.items() if takes_all or k in names})
-        is_list = isinstance(found, Sequence) and not isinstance(found, str)
-        if not is_list or len(found) != len(samples):
-            raise BadInput(
-                f"{path}: {name}: returned {_described(found)}; needed: a list of"
-                f" {len(samples)} numbers, one per completion"
-            )
-        return [_finite(value) for value in found]
-
-    def reward(samples: list[Sample]) -> list[float]:
-        try:
-            return call(samples)
-        except BadInput:
-            raise
-        except Exception:  # whatever a user's code raises costs the samples that raise it
-            values, errors = zip(*(_alone(call, sample) for sample in samples), strict=True)
-        if all(errors):
-            raise BadInput(f"{path}: {name}: fails on every sample: {errors[0]!r}")
-        return list(values)
-
-    return reward
-
-
-def _alone(
-    call: Callable[[Sequence[Sample]], list[float]], sample: Sample
-) -> tuple[float, Exception | None]:
-    try:
-        return call([sample])[0], None
-    except BadInput:
-        raise
-    except Exception as error:
-        return math.nan, error
-
-
-def _arguments(samples: Sequence[Sample]) -> dict[str, list[Any]]:
-    # Lines of one file may differ in their columns: a missing one is None.
-    names = dict.fromkeys(key for sample in samples for key in sample.question.columns)
-    columns = {key: [sample.question.columns.get(key) for sample in samples] for key in names}
-    return {
-        **columns,
-        "prompts": [prompt_text(sample.question.text) for sample in samples],
-        "completions": [sample.text for sample in samples],
-    }
-
-
-def _finite(value: Any) -> float:
-    number = math.nan if value is None else float(value)
-    return number if math.isfinite(number) else math.nan
-
-
-def _described(value: Any) -> str:
-    return f"{len(value)} values" if isinstance(value, list) else type(value).__name__
+    texts = [one.question.prompt_ids + one.completion.token_ids for one in samples]
+    return score(model, texts).sigmoid().tolist()

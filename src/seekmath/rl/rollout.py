@@ -10,16 +10,35 @@ from seekmath.model.decoder import Decoder
 from seekmath.model.sampler import Completion, sample
 from seekmath.rl.questions import Question
 from seekmath.rl.settings import GrpoSettings
+from seekmath.verify.execution import Execution
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The ``k``-th output for a question; ``text`` is what rewards read."""
+    """The ``k``-th output for a question; ``text`` is what rewards read.
+
+    Attributes:
+        question: what was asked.
+        k: number of the output among those of its question.
+        completion: all tokens of the output; those of a tool have a log-probability of zero.
+        text: what rewards read.
+        by_tool: for each token whether a tool wrote it; empty where no tool took part.
+        executions: the programs that ran for it.
+    """
 
     question: Question
     k: int
     completion: Completion
     text: str
+    by_tool: list[bool] = field(default_factory=list)
+    executions: tuple[Execution, ...] = ()
+
+    @property
+    def written(self) -> list[bool]:
+        """For each token whether the policy wrote it: only those are learned from."""
+        if self.by_tool:
+            return [not tool for tool in self.by_tool]
+        return [True] * len(self.completion.token_ids)
 
 
 @dataclass(frozen=True)
@@ -27,7 +46,8 @@ class Judged:
     """A sample with what it earned: each reward, their weighted sum, the rule's verdict.
 
     ``total`` and a reward that could not be had are NaN. ``step_ends`` index the last token of
-    each step; ``step_rewards`` are there with process supervision only.
+    each step; ``step_rewards`` are there with process supervision only; ``fault`` says why a
+    reward could not be had, where that is known.
     """
 
     sample: Sample
@@ -38,6 +58,7 @@ class Judged:
     reason: str
     step_ends: list[int] = field(default_factory=list)
     step_rewards: list[float] = field(default_factory=list)
+    fault: str = ""
 
 
 def roll_out(
@@ -80,10 +101,11 @@ def record(judged: Judged, advantage: list[float]) -> dict[str, Any]:
         "completion": drawn.text,
         "token_ids": drawn.completion.token_ids,
         "logprobs": drawn.completion.logprobs,
+        "by_tool": drawn.by_tool or None,
         "stop_reason": drawn.completion.stop_reason,
         "extracted": judged.extracted,
         "verdict": judged.verdict,
-        "reason": judged.reason,
+        "reason": f"{judged.reason}; {judged.fault}" if judged.fault else judged.reason,
         "gold": drawn.question.answer,
         "rewards": judged.rewards,
         "step_ends": judged.step_ends,

@@ -1,15 +1,17 @@
 """Settings of the stage ``grpo``; the paper's values are in the descriptions (section 4.2)."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seekmath.core.complaints import unknown
 from seekmath.core.recipe import Source
 from seekmath.train.settings import OptimizerSettings
 
 #: Rewards by name; what each measures stands in ``rl/rewards.py``.
-REWARDS = ("answer", "format", "length", "model", "function")
+REWARDS = ("answer", "format", "length", "code", "model", "process", "function")
+#: Alarms by name; what each says stands in ``rl/alarms.py``.
+ALARMS = ("entropy", "kl", "length", "truncated", "logprob_gap")
 
 
 class GrpoSettings(OptimizerSettings):
@@ -19,13 +21,27 @@ class GrpoSettings(OptimizerSettings):
         "grpo", description="Method of the paper's Table 10."
     )
     model: Source = Field(description="Model folder of the policy to improve.")
-    problems: Source = Field(
-        description="JSON lines with question and answer; your reward function gets all columns."
+    problems: dict[str, Source] = Field(
+        description="JSON lines with question and answer, one file or several by name; your reward"
+        " function gets all columns."
+    )
+    weights: dict[str, float] = Field(
+        {}, description="Share of each file of problems, summing to 1; empty goes by size."
     )
     subjects: list[str] = Field([], description="Subjects of the problems taken; empty takes all.")
     kinds: list[str] = Field(
-        ["cot"],
-        description="Kinds of problem taken (cot, pot, tool), where a problem tells; empty: all.",
+        [],
+        description="Kinds of problem taken (cot, pot, tool), where a problem tells; empty: cot,"
+        " or tool in mode tool.",
+    )
+    mode: Literal["text", "tool"] = Field(
+        "text",
+        description="tool: programs that the policy writes are run and their output enters the"
+        " context, outside the loss (tool-integrated reasoning; takes problems of kind tool).",
+    )
+    rounds: int = Field(2, ge=1, description="tool: rounds of generating and executing.")
+    unsafe: bool = Field(
+        False, description="Run model-written programs even where nothing can isolate them."
     )
     levels: list[int] = Field(
         [],
@@ -52,10 +68,17 @@ class GrpoSettings(OptimizerSettings):
         " (prompts, completions, **columns) -> list of numbers.",
     )
     reward_name: str = Field("reward", description="Name of the function in that file.")
+    reward_timeout_s: float = Field(
+        120.0,
+        gt=0,
+        description="Seconds that your function may take for the samples of a step; samples that"
+        " it is late with get no gradient and are counted.",
+    )
     rewards: dict[str, float] = Field(
         {},
-        description="Weights of the rewards answer, format, model, function; empty: 1 for your"
-        " function and the reward model where given, else 1 for the answer.",
+        description="Weights of the rewards answer, format, length, code, model, process (lowest"
+        " of its steps), function; empty: 1 for your function and the reward model where given,"
+        " else 1 for the answer.",
     )
     group_size: int = Field(64, ge=2, description="Samples of each question, G (paper: 64).")
     questions_per_step: int = Field(
@@ -156,24 +179,93 @@ class GrpoSettings(OptimizerSettings):
     weight_decay: float = Field(
         0.0, ge=0, description="AdamW's decay; zero, as the KL term already holds the policy."
     )
+    least_entropy: float = Field(
+        0.1,
+        ge=0,
+        description="Alarm entropy: the policy's, over ten steps, has fallen to this share of that"
+        " of the first ten.",
+    )
+    most_kl: float = Field(
+        1.0, gt=0, description="Alarm kl: nats per token to the reference, over five steps."
+    )
+    most_drift: float = Field(
+        3.0,
+        gt=1,
+        description="Alarm length: the mean length has grown or shrunk by this factor.",
+    )
+    most_truncated: float = Field(
+        0.5, gt=0, le=1, description="Alarm truncated: share of outputs without an end token."
+    )
+    most_gap: float = Field(
+        0.5,
+        gt=0,
+        description="Alarm logprob_gap: sampler and trainer differ by so many nats on a token.",
+    )
+    stop_on: list[str] = Field(
+        [], description="Alarms that end the run; the others are only told and logged."
+    )
+    most_skipped: int = Field(
+        5,
+        ge=1,
+        description="Steps in a row without an update (loss or gradient not finite, or no reward)"
+        " after which the run ends.",
+    )
     checkpoint_every: int = Field(20, ge=1, description="Steps between checkpoints.")
     rollout_every: int = Field(10, ge=1, description="Steps between kept rollout files.")
+
+    @field_validator("problems", mode="before")
+    @classmethod
+    def _one_file(cls, value: Any) -> Any:
+        """A single file stands under its own name."""
+        if isinstance(value, str):
+            return {value.rstrip("/").split("/")[-1].split(".")[0]: value} if value else {}
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _sum_to_one(cls, value: dict[str, float]) -> dict[str, float]:
+        if value and abs(sum(value.values()) - 1) > 1e-6:
+            raise ValueError(f"weights sum to {sum(value.values()):.4f}; they must sum to 1")
+        return value
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "GrpoSettings":
+        for name in self.weights:
+            if name not in self.problems:
+                raise ValueError(unknown("weights", name, list(self.problems)))
+        for name in self.stop_on:
+            if name not in ALARMS:
+                raise ValueError(unknown("stop_on", name, list(ALARMS)))
+        return self
 
     @model_validator(mode="after")
     def _rewards_can_be_had(self) -> "GrpoSettings":
         for name in self.rewards:
             if name not in REWARDS:
                 raise ValueError(unknown("rewards", name, list(REWARDS)))
-        for name, field in (("model", "reward_model"), ("function", "reward")):
+        needed = {"model": "reward_model", "process": "process_model", "function": "reward"}
+        for name, field in needed.items():
             if name in self.rewards and not getattr(self, field):
                 raise ValueError(f"rewards: '{name}' has a weight but {field} is not set")
-        if (self.supervision == "process") != bool(self.process_model):
-            raise ValueError("supervision: process and process_model: FOLDER need each other")
+        if self.supervision == "process" and not self.process_model:
+            raise ValueError("supervision: process needs process_model: FOLDER")
+        if self.process_model and self.supervision != "process" and "process" not in self.rewards:
+            raise ValueError("process_model: needs supervision: process, or a weight for process")
         if self.supervision == "process" and self.method != "grpo":
             raise ValueError(f"supervision: process is for method grpo, not {self.method}")
         if self.steps % self.iterations:
             raise ValueError(f"steps: {self.steps} must be a multiple of iterations")
         return self
+
+    @property
+    def kinds_taken(self) -> list[str]:
+        """Kinds of problem taken."""
+        return self.kinds or (["tool"] if self.mode == "tool" else ["cot"])
+
+    @property
+    def runs_programs(self) -> bool:
+        """Whether a sandbox is needed."""
+        return self.mode == "tool" or "code" in self.rewards
 
     @property
     def trained_reward(self) -> bool:

@@ -8,11 +8,15 @@ from typing import Any
 
 import torch
 
+from seekmath.model.decoder import Decoder
+from seekmath.rl.alarms import finite
 from seekmath.rl.method import Credit, Credits, Method, Setup
+from seekmath.rl.probe import sampler_gap
 from seekmath.rl.rollout import Judged
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.update import Meter, accumulate, plan_chunks
 from seekmath.train.optimizer import learning_rate, update
+from seekmath.verify.execution import Execution
 
 
 def one_step(
@@ -66,7 +70,7 @@ def _differ(group: list[Judged], settings: GrpoSettings) -> bool:
 
 def _update(
     setup: Setup, method: Method, optimizer: torch.optim.AdamW, credits: Credits, step: int
-) -> dict[str, float | None]:
+) -> dict[str, float | str | None]:
     """``updates_per_batch`` gradient steps on the outputs that have a say."""
     settings, policy = setup.settings, setup.policy
     device = next(policy.parameters()).device
@@ -74,30 +78,70 @@ def _update(
     chunks = plan_chunks(known, settings.micro_batch_tokens, device)
     reference = setup.frozen if method.reads_reference else None
     rate = learning_rate(step, settings.steps, settings)
-    meters, norms = [], []
+    meters: list[Meter] = []
+    norms: list[float] = []
+    # Before the update: the model must still be the one that drew.
+    probed = None if _sees_the_sampler(settings) else _probe(setup, credits)
+    skipped = "" if known else "no output has a reward"
     for _ in range(settings.updates_per_batch if known else 0):
         meters.append(accumulate(policy, reference, chunks, method, settings))
-        norms.append(update(policy, optimizer, rate, settings.clip_norm))
-    learned: dict[str, float] = {}
-    for companion in method.companions.values():
-        learned |= companion.learn(credits, step)
+        try:
+            norms.append(_stepped(policy, optimizer, rate, meters[-1], settings))
+        except FloatingPointError as error:
+            skipped = str(error)
+            optimizer.zero_grad(set_to_none=True)
+            break
     first = meters[0] if meters else Meter()
     tokens = max(1, first.tokens)
     return {
-        "kl": first.kl / tokens if reference is not None else None,
-        "entropy": first.entropy / tokens,
-        "loss": first.loss,
-        "grad_norm": norms[0] if norms else 0.0,
+        "kl": finite(first.kl / tokens) if reference is not None and known else None,
+        "entropy": finite(first.entropy / tokens) if known else None,
+        "loss": finite(first.loss) if known else None,
+        "grad_norm": norms[0] if norms else None,
         "learning_rate": rate,
         "clip_fraction": sum(m.clipped for m in meters) / (tokens * max(1, len(meters))),
-        # A nucleus sampler draws from another distribution than the policy that is trained.
-        "logprob_gap": first.gap if settings.top_p == 1 and settings.draws_online else None,
-        **learned,
+        "logprob_gap": (first.gap if known else None) if probed is None else probed,
+        "skipped": skipped or None,
+        **_learned(method, credits, step),
     }
 
 
+def _stepped(
+    policy: Decoder, optimizer: torch.optim.AdamW, rate: float, meter: Meter, settings: GrpoSettings
+) -> float:
+    """One step of the optimizer; the gradient's norm. Nothing changes where it is not finite."""
+    if not math.isfinite(meter.loss):
+        raise FloatingPointError(f"the loss is {meter.loss}")
+    return update(policy, optimizer, rate, settings.clip_norm)
+
+
+def _learned(method: Method, credits: Credits, step: int) -> dict[str, float | None]:
+    """What the method's companions learned; one whose gradient is not finite stays as it was."""
+    learned: dict[str, float | None] = {}
+    for name, companion in method.companions.items():
+        try:
+            learned |= companion.learn(credits, step)
+        except FloatingPointError:
+            companion.optimizer.zero_grad(set_to_none=True)
+            learned[f"{name}_loss"] = None
+    return learned
+
+
+def _sees_the_sampler(settings: GrpoSettings) -> bool:
+    """Whether the update's first pass is over the very distribution that the sampler drew from."""
+    return settings.draws_online and settings.top_p == 1
+
+
+def _probe(setup: Setup, credits: Credits) -> float:
+    """Largest difference between sampler and trainer on the outputs of one question, in nats."""
+    sampler = setup.policy if setup.settings.draws_online else setup.frozen
+    every = [credit.judged.sample for credit in [*credits.credits, *credits.unused]]
+    some = [sample for sample in every if sample.question == every[0].question]
+    return sampler_gap(sampler, some, setup.settings)
+
+
 def _has_a_say(credit: Credit, settings: GrpoSettings) -> bool:
-    cut = credit.judged.sample.completion.stop_reason == "length"
+    cut = credit.judged.sample.completion.stop_reason != "stop"
     return math.isfinite(credit.judged.total) and not (cut and settings.truncated == "mask")
 
 
@@ -106,17 +150,28 @@ def _measured(credits: Credits) -> dict[str, Any]:
     every = [credit.judged for credit in [*credits.credits, *credits.unused]]
     known = [judged.total for judged in every if math.isfinite(judged.total)]
     lengths = [len(judged.sample.completion.token_ids) for judged in every]
-    cut = sum(judged.sample.completion.stop_reason == "length" for judged in every)
+    cut = sum(judged.sample.completion.stop_reason != "stop" for judged in every)
+    ran = [execution for judged in every for execution in judged.sample.executions]
     return {
         "reward_mean": math.fsum(known) / len(known) if known else None,
         "right": sum(judged.verdict is True for judged in every) / len(every),
         "reward_errors": len(every) - len(known),
+        "reward_timeouts": sum(judged.fault == "timeout" for judged in every),
         "zero_variance_groups": credits.zero_variance_groups,
         "completions": len(every),
         "completion_tokens": sum(lengths),
         "completion_length": sum(lengths) / len(every),
         "truncated": cut,
+        **_programs(ran, len(every)),
     }
+
+
+def _programs(ran: list[Execution], outputs: int) -> dict[str, float]:
+    """Programs per output and the share that ended without an error; nothing where none ran."""
+    if not ran:
+        return {}
+    right = sum(execution.status == "ok" for execution in ran)
+    return {"programs": len(ran) / outputs, "programs_ok": right / len(ran)}
 
 
 @contextmanager

@@ -5,8 +5,11 @@ number. So a run killed anywhere continues from its last checkpoint with the sam
 """
 
 import copy
-import json
 import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model, save_model
+from seekmath.rl.alarms import Diverged, alarms, check, read_lines
 from seekmath.rl.iterations import begin_iteration
 from seekmath.rl.method import Method, Setup
 from seekmath.rl.methods.dpo import dpo_method
@@ -25,12 +29,13 @@ from seekmath.rl.methods.online_rft import online_rft_method
 from seekmath.rl.methods.ppo import ppo_method
 from seekmath.rl.methods.rft import rft_method
 from seekmath.rl.questions import read_questions
-from seekmath.rl.rewards import Rewards
+from seekmath.rl.rewards import Rewards, Run
 from seekmath.rl.rollout import record
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.step import one_step
-from seekmath.train.checkpoint import load_checkpoint, save_checkpoint
+from seekmath.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from seekmath.train.optimizer import make_adamw, pick_device
+from seekmath.verify.sandbox import Sandbox
 
 #: Every method by the name that ``--method`` gives it.
 METHODS = {
@@ -59,18 +64,40 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     tokenizer = Tokenizer.load(settings.model)
     context = policy.config.max_position_embeddings
     questions, dropped = read_questions(settings, tokenizer, context)
-    rewards = Rewards(settings, tokenizer)
     # Where nothing asks the policy as it was handed over, no memory goes to a copy.
     frozen = copy.deepcopy(policy).requires_grad_(False) if settings.keeps_frozen else policy
-    setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed)
-    run_method(setup, METHODS[settings.method](setup), job)
+    with opened_rewards(settings, tokenizer) as (rewards, run):
+        setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed, run)
+        run_method(setup, METHODS[settings.method](setup), job)
     save_model(policy, job.out / "model", settings.model)
     summary = _summary(job.out / "metrics.jsonl")
-    return {**summary, "steps": settings.steps, "questions": len(questions), "dropped": dropped}
+    counts = {"steps": settings.steps, "questions": len(questions), "dropped": dropped}
+    return {**summary, **counts, **_troubles(read_lines(job.out / "metrics.jsonl"))}
+
+
+@contextmanager
+def opened_rewards(
+    settings: GrpoSettings, tokenizer: Tokenizer
+) -> Iterator[tuple[Rewards, Run | None]]:
+    """The rewards of a run, and the sandbox for programs where any are to be run."""
+    with ExitStack() as stack:
+        run: Run | None = None
+        if settings.runs_programs:
+            # As many programs at once as there are processors: they end in milliseconds.
+            workers = min(8, os.cpu_count() or 1)
+            run = stack.enter_context(Sandbox(workers=workers, unsafe=settings.unsafe)).run_all
+        rewards = Rewards(settings, tokenizer, run)
+        stack.callback(rewards.close)
+        yield rewards, run
 
 
 def run_method(setup: Setup, method: Method, job: Job) -> None:
-    """Train ``setup.policy`` in place by any method, from its last checkpoint to the end."""
+    """Train ``setup.policy`` in place by any method, from its last checkpoint to the end.
+
+    Raises:
+        Diverged: an alarm that the settings name was raised, or no step made an update for long.
+            ``stopped/`` then holds the policy as it was.
+    """
     settings = setup.settings
     optimizer = make_adamw(setup.policy, settings)
     folder = job.out / "checkpoints"
@@ -78,6 +105,7 @@ def run_method(setup: Setup, method: Method, job: Job) -> None:
     for name, companion in method.companions.items():
         load_checkpoint(folder / name, companion.network, companion.optimizer, at=start)
     job.rewind(start)
+    lines = read_lines(job.out / "metrics.jsonl")
     length = settings.steps // settings.iterations
     for step in range(start, settings.steps):
         if settings.iterations > 1 and (step == start or step % length == 0):
@@ -88,7 +116,10 @@ def run_method(setup: Setup, method: Method, job: Job) -> None:
             every = [*credits.credits, *credits.unused]
             rows = [record(credit.judged, credit.token_advantages) for credit in every]
             write_parquet(job.out / "rollouts" / f"step-{done:05d}.parquet", rows, SAMPLE)
-        job.log(done, **line)
+        lines.append({"step": done, **line})
+        _raise_alarms(lines, settings, job)
+        job.log(done, **{name: value for name, value in lines[-1].items() if name != "step"})
+        _end_if_diverged(lines, setup, job)
         if done % settings.checkpoint_every == 0 or done == settings.steps:
             # The policy's last: a companion without a policy of the same step is not looked at.
             for name, companion in method.companions.items():
@@ -97,15 +128,49 @@ def run_method(setup: Setup, method: Method, job: Job) -> None:
         job.progress(done, settings.steps, "steps", f"reward {line['reward_mean'] or 0.0:.3f}")
 
 
+def _raise_alarms(lines: list[dict[str, Any]], settings: GrpoSettings, job: Job) -> None:
+    """Note the alarms in the last line, and tell those that the line before had not."""
+    raised = alarms(lines, settings)
+    before = str(lines[-2].get("alarms") or "").split() if len(lines) > 1 else []
+    for name, words in raised.items():
+        if name not in before:
+            job.say(f"  [bold red]alarm[/] step {lines[-1]['step']}: {words}")
+    if lines[-1]["skipped"]:
+        job.say(f"  [bold red]no update[/] in step {lines[-1]['step']}: {lines[-1]['skipped']}")
+    lines[-1]["alarms"] = " ".join(raised) or None
+
+
+def _end_if_diverged(lines: list[dict[str, Any]], setup: Setup, job: Job) -> None:
+    """Leave the policy in ``stopped/`` and raise, if the run must end."""
+    try:
+        check(lines, setup.settings)
+    except Diverged as error:
+        save_model(setup.policy, job.out / "stopped", setup.settings.model)
+        kept = checkpoints(job.out / "checkpoints")
+        last = f"the last checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
+        raise Diverged(f"{error}; the policy lies in {job.out / 'stopped'}, {last}") from None
+
+
 def _is_kept(settings: GrpoSettings, done: int) -> bool:
     """Whether a step's rollouts are written: some to look at, all where a reward model learns."""
     learns = settings.iterations > 1 and settings.trained_reward
     return bool(learns or done == 1 or done % settings.rollout_every == 0 or done == settings.steps)
 
 
+def _troubles(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """What went wrong, over the whole run."""
+    raised = Counter(name for line in lines for name in str(line["alarms"] or "").split())
+    return {
+        "reward_errors": sum(line["reward_errors"] for line in lines),
+        "reward_timeouts": sum(line["reward_timeouts"] for line in lines),
+        "skipped_steps": sum(bool(line["skipped"]) for line in lines),
+        "alarms": dict(raised),
+    }
+
+
 def _summary(path: Path) -> dict[str, float]:
     """Mean reward of the first and last logged steps, so that a manifest tells what was gained."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = read_lines(path)
     rewards = [line["reward_mean"] for line in lines if line["reward_mean"] is not None]
     if not rewards:
         raise BadInput(f"{path}: no step had a reward; see reward_errors")

@@ -32,12 +32,16 @@ class Meter:
 
 @dataclass
 class Part:
-    """A micro-batch of outputs; what later passes of the same step need is kept by the first."""
+    """A micro-batch of outputs; what later passes of the same step need is kept by the first.
+
+    ``written_NT`` is false at tokens that a tool wrote, which carry no loss.
+    """
 
     prompt_N: list[int]
     completions: list[list[int]]
     advantage_NT: Tensor
     drawn_NT: Tensor
+    written_NT: Tensor
     pair_N: Tensor
     old_NT: Tensor | None = None
     reference_NT: Tensor | None = None
@@ -80,8 +84,10 @@ def accumulate(
     Without a reference (KL weight zero) the policy stands in for it: its KL is zero.
     """
     meter = Meter()
-    every = [ids for chunk in chunks for part in chunk.parts for ids in part.completions]
-    scale = Scale(settings.loss_mean, len(every), sum(map(len, every)), settings.max_new_tokens)
+    parts = [part for chunk in chunks for part in chunk.parts]
+    outputs = sum(len(part.completions) for part in parts)
+    tokens = sum(int(part.written_NT.sum()) for part in parts)
+    scale = Scale(settings.loss_mean, outputs, tokens, settings.max_new_tokens)
     for chunk in chunks:
         shared = SharedPrompts(policy, chunk.prompts)
         _reference_logprobs(reference, chunk, settings)
@@ -91,8 +97,8 @@ def accumulate(
             )
             batch = _token_batch(part, found)
             coefficient_NT = method.coefficient(batch)
-            (-scale(coefficient_NT * found.logprob_NT, found.mask_NT)).backward()
-            meter.loss -= float(scale(method.objective(batch), found.mask_NT))
+            (-scale(coefficient_NT * found.logprob_NT, batch.mask_NT)).backward()
+            meter.loss -= float(scale(method.objective(batch), batch.mask_NT))
             _measure(meter, part, batch, found, settings)
         shared.backward()
     return meter
@@ -142,6 +148,7 @@ def _part(credits: list[Credit], place: dict[str, int], device: torch.device) ->
         [sample.completion.token_ids for sample in samples],
         _padded([credit.token_advantages for credit in credits], device),
         _padded([sample.completion.logprobs for sample in samples], device),
+        _padded([[float(v) for v in sample.written] for sample in samples], device) > 0,
         torch.tensor(_partners([credit.pair for credit in credits]), device=device),
     )
 
@@ -181,7 +188,7 @@ def _token_batch(part: Part, found: TokenLogprobs) -> TokenBatch:
         reference_NT,
         part.drawn_NT,
         part.advantage_NT,
-        found.mask_NT,
+        part.written_NT,
         part.pair_N,
     )
 
@@ -193,7 +200,7 @@ def _measure(
     outside_NT = clipped(policy_ratio(batch, terms), batch.advantage_NT, terms)
     meter.tokens += int(mask_NT.sum())
     meter.kl += float((token_kl(batch.logprob_NT, batch.reference_NT) * mask_NT).sum())
-    meter.entropy += float(found.entropy_NT.sum())
+    meter.entropy += float((found.entropy_NT * mask_NT).sum())
     meter.clipped += float((outside_NT & mask_NT).sum())
     gap_NT = (part.drawn_NT - batch.logprob_NT).abs() * mask_NT
     meter.gap = max(meter.gap, float(gap_NT.max()))

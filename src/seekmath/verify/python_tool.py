@@ -43,6 +43,23 @@ def math_program(completion: str) -> Program | None:
     return Program(f"{imports}\n\n{program}", value="answer")
 
 
+def any_program(completion: str) -> Program | None:
+    """The program of a completion, whatever its form: GSM8K's, MATH's, or one that prints."""
+    defines = "def solution" in completion
+    if not defines and completion.count("```") == 4:
+        return math_program(completion)
+    program = gsm8k_program(completion)
+    return program if program is None or defines else Program(program.code)
+
+
+def result_of(program: Program, execution: Execution) -> str | None:
+    """What a program came to, to be graded: its value, or the last line that it printed."""
+    if program.value:
+        return answer_of(execution)
+    lines = execution.stdout.strip().splitlines()
+    return lines[-1].strip() if lines else None
+
+
 def answer_of(execution: Execution) -> str | None:
     """The value of a program as the text to grade; None where it gave none.
 
@@ -127,7 +144,7 @@ def integrate(
         turns = generate(going, [transcripts[number].text for number in going])
         asked: list[tuple[int, Program]] = []
         for number, turn in zip(going, turns, strict=True):
-            said = Span(_until_stop(turn.text), by_tool=False)
+            said = Span(until_stop(turn.text), by_tool=False)
             transcripts[number] = _with_span(transcripts[number], said)
             program = None if turn.ended else transcripts[number].program()
             if program:
@@ -139,6 +156,12 @@ def integrate(
             transcripts[number] = replace(shown, executions=(*shown.executions, execution))
         going = [number for number, _ in asked]
     return transcripts
+
+
+def until_stop(text: str) -> str:
+    """The text up to the first STOP; only line ends may follow it."""
+    head, stop, rest = text.partition(STOP)
+    return head + stop + ("\n" if rest.startswith("\n") else "")
 
 
 def output_text(execution: Execution) -> str:
@@ -153,12 +176,6 @@ def last_output(completion: str) -> str | None:
     """The content of the last ```output block: graded for the accuracy of the program."""
     blocks = _OUTPUT_BLOCK.findall(completion)
     return blocks[-1].strip() if blocks else None
-
-
-def _until_stop(text: str) -> str:
-    """The text up to the first STOP; only line ends may follow it."""
-    head, stop, rest = text.partition(STOP)
-    return head + stop + ("\n" if rest.startswith("\n") else "")
 
 
 def _with_span(transcript: Transcript, span: Span) -> Transcript:

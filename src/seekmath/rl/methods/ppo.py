@@ -86,15 +86,21 @@ def gae_credit(
 def _credit(
     settings: GrpoSettings, judged: Judged, reference: list[float], values: list[float]
 ) -> Credit:
+    # A tool's tokens are no actions: time passes from one token of the policy to its next.
+    places = [t for t, written in enumerate(judged.sample.written) if written]
     drawn = judged.sample.completion.logprobs
-    rewards = [
-        -settings.kl_weight * (now - then) for now, then in zip(drawn, reference, strict=True)
-    ]
+    rewards = [-settings.kl_weight * (drawn[t] - reference[t]) for t in places]
     # A reward that could not be had keeps the output out of the update (see trainer).
     rewards[-1] += judged.total if math.isfinite(judged.total) else 0.0
-    advantages, returns = generalised_advantages(
-        rewards, values, discount=settings.discount, smoothing=settings.gae_lambda
+    some, goals = generalised_advantages(
+        rewards,
+        [values[t] for t in places],
+        discount=settings.discount,
+        smoothing=settings.gae_lambda,
     )
+    advantages, returns = [0.0] * len(drawn), [0.0] * len(drawn)
+    for t, advantage, goal in zip(places, some, goals, strict=True):
+        advantages[t], returns[t] = advantage, goal
     return Credit(judged, advantages, returns)
 
 
@@ -138,7 +144,7 @@ def learn_values(
     known = [c for c in credits.credits if math.isfinite(c.judged.total)]
     if not known:
         return {"critic_loss": 0.0}
-    tokens = sum(len(credit.token_returns) for credit in known)
+    tokens = sum(sum(credit.judged.sample.written) for credit in known)
     total = 0.0
     for _ in range(settings.updates_per_batch):
         total = 0.0
@@ -147,7 +153,9 @@ def learn_values(
         ):
             value_NT = _values(critic, [credit.judged.sample for credit in part])
             width = value_NT.shape[1]
-            goal_NT, mask_NT = _padded([credit.token_returns for credit in part], width, value_NT)
+            goal_NT = _padded([credit.token_returns for credit in part], width, value_NT)
+            written = [[float(v) for v in credit.judged.sample.written] for credit in part]
+            mask_NT = _padded(written, width, value_NT)
             loss = (((value_NT - goal_NT) ** 2) * mask_NT).sum() / tokens
             loss.backward()
             total += float(loss.detach())
@@ -156,10 +164,8 @@ def learn_values(
     return {"critic_loss": total}
 
 
-def _padded(rows: list[list[float]], width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    values = torch.tensor([row + [0.0] * (width - len(row)) for row in rows], device=like.device)
-    lengths = torch.tensor([[len(row)] for row in rows], device=like.device)
-    return values, torch.arange(width, device=like.device) < lengths
+def _padded(rows: list[list[float]], width: int, like: Tensor) -> Tensor:
+    return torch.tensor([row + [0.0] * (width - len(row)) for row in rows], device=like.device)
 
 
 def _tokens(judged: Judged) -> int:
