@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -69,7 +69,7 @@ class Mixture:
     def read(self, rows_seen: int) -> dict[str, int]:
         """Rows of each corpus read after so many rows, those before row 0 among them."""
         block, offset = divmod(rows_seen, _BLOCK)
-        labels, counts = self._block(block)
+        labels, counts = _block(block, self.weights, self.seed)
         counts = counts + np.bincount(labels[:offset], minlength=len(counts))
         names = sorted(self.shards)
         return {
@@ -87,22 +87,29 @@ class Mixture:
 
     def place(self, row: int) -> tuple[str, int]:
         """The corpus of row ``row`` of the run, and which of that corpus's rows it is."""
-        block, offset = divmod(row, _BLOCK)
-        labels, counts = self._block(block)
-        which = int(labels[offset])
-        name = sorted(self.shards)[which]
-        ordinal = int(counts[which] + (labels[:offset] == which).sum())
+        name, ordinal = mixture_place(row, self.weights, self.seed)
         return name, self.before.get(name, 0) + ordinal
 
-    def _block(self, block: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The corpus of each row of a block, and the rows of each corpus in the blocks before."""
-        before, after = (
-            np.array(_share_out([self.weights[name] for name in sorted(self.shards)], rows))
-            for rows in (block * _BLOCK, (block + 1) * _BLOCK)
-        )
-        labels = np.repeat(np.arange(len(before)), after - before)
-        rng(self.seed, "block", block).shuffle(labels)
-        return labels, before
+
+def mixture_place(row: int, weights: Mapping[str, float], seed: int) -> tuple[str, int]:
+    """Which part of a mixture row ``row`` belongs to, and which of that part's rows it is."""
+    block, offset = divmod(row, _BLOCK)
+    labels, counts = _block(block, weights, seed)
+    which = int(labels[offset])
+    return sorted(weights)[which], int(counts[which] + (labels[:offset] == which).sum())
+
+
+def _block(
+    block: int, weights: Mapping[str, float], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The part of each row of a block, and the rows of each part in the blocks before."""
+    before, after = (
+        np.array(_share_out([weights[name] for name in sorted(weights)], rows))
+        for rows in (block * _BLOCK, (block + 1) * _BLOCK)
+    )
+    labels = np.repeat(np.arange(len(before)), after - before)
+    rng(seed, "block", block).shuffle(labels)
+    return labels, before
 
 
 @dataclass(frozen=True)

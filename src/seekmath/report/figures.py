@@ -74,6 +74,7 @@ def grpo_charts(stage: Stage) -> list[Chart]:
     # With the answer rule as the only reward the two are one line.
     if points_of(rows, "right") != points_of(rows, "reward_mean"):
         rewards += _noisy(rows, "right", "share right", 1, window)
+    cut = [Series("", smooth(_shares(rows, "truncated", "completions"), window), 0)]
     times = [
         Series(name, smooth(points_of(rows, f"{name}_s"), window), colour)
         for colour, name in enumerate(("rollout", "reward", "update"))
@@ -84,8 +85,15 @@ def grpo_charts(stage: Stage) -> list[Chart]:
         _noisy_chart(rows, "entropy", "entropy of the policy, nats per token", window),
         _noisy_chart(rows, "completion_length", "completion length, tokens", window),
         _noisy_chart(rows, "zero_variance_groups", "groups of equal rewards, per step", window),
+        line_chart("outputs without an end token, share", cut, percents=True, from_zero=True),
         line_chart("seconds per step", times, from_zero=True),
     )
+
+
+def _shares(rows: Sequence[Row], part: str, whole: str) -> list[Point]:
+    """(step, part / whole) of the lines that have both."""
+    pairs = zip(points_of(rows, part), points_of(rows, whole), strict=False)
+    return [(step, some / every) for (step, some), (_, every) in pairs if every]
 
 
 def _noisy(rows: Sequence[Row], key: str, name: str, colour: int, window: int) -> list[Series]:

@@ -27,6 +27,7 @@ from seekmath.report.mining import read_mining
 from seekmath.report.rollouts import cut_text, read_rollouts
 from seekmath.report.runs import Run, open_run
 from seekmath.report.tables import GENERATED, accuracies, by_benchmark, sampled_columns
+from seekmath.report.troubles import largest_gap, troubles
 
 _MOST_SETTINGS = 8000
 _SECTIONS = ("accuracy", "mining", "curves", "rollouts")
@@ -82,6 +83,8 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
         minings=[read_mining(stage) for stage in _of(run, "mine", "decontaminate")],
         curves=_curves(run),
         rewards=[(stage, reward_facts(stage)) for stage in run.of_type("reward")],
+        troubles={stage.name: troubles(stage) for stage in run.of_type("grpo")},
+        gaps={stage.name: largest_gap(stage) for stage in run.of_type("grpo")},
         evaluations=[(stage, read_details(stage)) for stage in run.of_type("evaluate")],
         answers=[(stage, read_answers(stage, answers)) for stage in run.of_type("evaluate")],
         rollouts=[(stage, read_rollouts(stage)) for stage in run.of_type("grpo")],
