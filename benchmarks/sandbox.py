@@ -43,8 +43,9 @@ def solve(number: int) -> str:
 
 def native(sandbox: Sandbox) -> Run:
     """Runs in the warm worker; its own processor time is read from the kernel's clock."""
-    family = psutil.Process().children(recursive=True)
-    worker = family[-1]  # the first process of the worker's own namespace
+    (outer,) = psutil.Process().children()
+    inner = outer.children()
+    worker = inner[0] if inner[0].children() else outer  # the first process of its own namespace
     clock = (~worker.pid << 3) | 2
 
     def run(code: str) -> float:

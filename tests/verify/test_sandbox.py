@@ -291,6 +291,91 @@ def test_a_killed_worker_is_replaced(sandbox: Sandbox) -> None:
     assert [end.value for end in ends] == ["1"] * 4
 
 
+def test_a_fork_that_dies_while_it_waits_is_replaced(sandbox: Sandbox) -> None:
+    for _ in range(4):
+        workers = [
+            one for one in psutil.Process().children() if "sandbox_worker" in str(one.cmdline())
+        ]
+        family = [one for worker in workers for one in worker.children(recursive=True)]
+        for waiting in (one for one in family if not one.children()):
+            waiting.kill()
+        ends = sandbox.run_all([Program("answer = 1", value="answer")] * 4)
+        assert [end.value for end in ends] == ["1"] * 4
+
+
+def test_a_program_cannot_reach_the_fork_that_waits_for_the_next(sandbox: Sandbox) -> None:
+    code = """
+import os, signal, ctypes
+able = []
+for pid in range(1, 200):
+    for name, act in {
+        "signal": lambda: os.kill(pid, signal.SIGKILL),
+        "memory": lambda: open(f"/proc/{pid}/mem"),
+        "limits": lambda: __import__("resource").prlimit(pid, 0),
+    }.items():
+        try:
+            act()
+        except (OSError, PermissionError):
+            continue
+        if pid != os.getpid():
+            able.append((pid, name))
+"""
+    ends = sandbox.run_all([Program(code, value="able"), Program("x = 2", value="x")] * 3)
+    assert [end.value for end in ends] == ["[]", "2"] * 3
+
+
+def test_memory_that_a_program_will_write_can_be_copied_beforehand() -> None:
+    """A fork that copied pages meets fewer faults on them, and finds the same in them."""
+    code = """
+import os, resource, sys
+from seekmath.verify import kernel
+block = bytearray(b"x" * (400 * 4096))
+def child(before):
+    read, write = os.pipe()
+    if os.fork() == 0:
+        before()
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for place in range(0, len(block), 4096):
+            block[place] += 1
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        told = kernel.own_pages() if before is nothing else b""
+        os.write(write, faults.to_bytes(4, "big") + bytes([set(block[::4096]) == {ord("y")}]))
+        while told:
+            told = told[os.write(write, told):]
+        os._exit(0)
+    os.close(write)
+    with open(read, "rb") as file:
+        told = file.read()
+    os.wait()
+    assert told[4] == 1
+    return int.from_bytes(told[:4], "big"), told[5:]
+nothing = lambda: None
+faults, own = child(nothing)
+pages = kernel.Pages.of(own)
+if pages is None:
+    sys.exit("this kernel does not tell which pages are a process's own")
+try:
+    pidfd = os.pidfd_open(os.getpid())
+    kernel.syscall(440, pidfd, pages.vector, 1, 23, 0)
+except OSError:
+    sys.exit("this kernel copies no pages on demand")
+print(faults, child(lambda: kernel.copy_now(pages))[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 1 and "this kernel" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    before, after = map(int, done.stdout.split())
+    assert before >= 400
+    assert after < before / 4
+
+
 def test_an_interrupted_program_does_not_answer_for_the_next(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

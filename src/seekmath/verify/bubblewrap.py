@@ -18,14 +18,9 @@ from typing import Any
 from seekmath.core.files import BadInput
 from seekmath.verify.confine import SYSTEM_FILES, readable_paths
 from seekmath.verify.execution import Execution, Limits, Program
-from seekmath.verify.sandbox_worker import (
-    CONFINED,
-    RECORD_BYTES,
-    SOURCE,
-    WORKER_ENVIRONMENT,
-    verdict,
-    worker_command,
-)
+from seekmath.verify.sandbox_program import CONFINED
+from seekmath.verify.sandbox_worker import SOURCE, WORKER_ENVIRONMENT, verdict, worker_command
+from seekmath.verify.standby import RECORD_BYTES
 from seekmath.verify.supervise import Ended, watch
 
 _ISOLATION = (

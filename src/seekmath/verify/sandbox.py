@@ -185,7 +185,7 @@ class WarmRunner:
 
     def run(self, program: Program) -> Execution:
         """Run one program; if the worker dies under it, once more in a new worker."""
-        request = {**asdict(program), "limits": asdict(self._limits)}
+        request = asdict(program)
         for _ in range(2):
             try:
                 assert self.layers is not None  # its greeting comes before any answer
@@ -220,5 +220,6 @@ class WarmRunner:
                 start_new_session=True,
             )
         ours.settimeout(self._limits.wall_s + _GRACE_S)
+        send(ours, asdict(self._limits))
         self._channel = ours
         self._layers = None
