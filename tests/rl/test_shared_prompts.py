@@ -8,6 +8,7 @@ import torch
 from seekmath.model.decoder import Decoder
 from seekmath.model.logprobs import completion_logprobs
 from seekmath.model.sizes import sized
+from seekmath.rl import shared_prompts
 from seekmath.rl.shared_prompts import SharedPrompts
 
 PROMPTS = [[5, 9, 3], [7], [4, 4, 8, 1, 2, 30, 31], [11, 12]]
@@ -65,3 +66,17 @@ def test_without_gradient_nothing_is_kept(model):
         shared = SharedPrompts(model, PROMPTS)
         found = shared.logprobs(OWNERS, COMPLETIONS)
     assert not found.logprob_NT.requires_grad
+
+
+def test_logits_made_in_lots_give_the_same_gradient(model, monkeypatch):
+    def run(most: int) -> dict[str, torch.Tensor]:
+        monkeypatch.setattr(shared_prompts, "_MOST_LOGITS", most)
+        one = copy.deepcopy(model)
+        shared = SharedPrompts(one, PROMPTS)
+        shared.logprobs(OWNERS, COMPLETIONS).logprob_NT.sum().backward()
+        shared.backward()
+        return gradients(one)
+
+    whole, lots = run(2**20), run(3 * 61)
+    for name, expected in whole.items():
+        torch.testing.assert_close(lots[name], expected, atol=1e-12, rtol=1e-12)

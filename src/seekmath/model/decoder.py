@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
 from seekmath.model.attention import attend, document_plan
+from seekmath.model.linear import Linear, Multiplies
 from seekmath.model.sizes import ModelConfig
 
 
@@ -43,27 +44,6 @@ class LayerCache:
     values: Tensor
 
 
-@dataclass
-class Cache:
-    """Keys and values of all layers, with the slot that the next token of each row takes.
-
-    ``mask`` is what the new tokens may look at, broadcastable to (B, 1, T, S); ``slots`` says
-    where each of their keys is written, (B, T).
-    """
-
-    layers: list[LayerCache]
-    slots_BT: Tensor
-    mask: Tensor
-
-    def mix(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Write the new keys and values of a layer to their slots, then attend to all."""
-        stored = self.layers[layer]
-        index = self.slots_BT[:, None, :, None].expand_as(key)
-        stored.keys.scatter_(2, index, key)
-        stored.values.scatter_(2, index, value)
-        return attend(query, stored.keys, stored.values, self.mask)
-
-
 class Stored(Protocol):
     """Keys and values seen before."""
 
@@ -83,10 +63,10 @@ class Attention(nn.Module):
         self.config = config
         queries = config.num_attention_heads * config.head_dim
         pairs = config.num_key_value_heads * config.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, queries, bias=config.attention_bias)
-        self.k_proj = nn.Linear(config.hidden_size, pairs, bias=config.attention_bias)
-        self.v_proj = nn.Linear(config.hidden_size, pairs, bias=config.attention_bias)
-        self.o_proj = nn.Linear(queries, config.hidden_size, bias=False)
+        self.q_proj = Linear(config.hidden_size, queries, bias=config.attention_bias)
+        self.k_proj = Linear(config.hidden_size, pairs, bias=config.attention_bias)
+        self.v_proj = Linear(config.hidden_size, pairs, bias=config.attention_bias)
+        self.o_proj = Linear(queries, config.hidden_size, bias=False)
         if config.qk_norm:
             self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
             self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
@@ -109,9 +89,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.gate_proj = Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = Linear(config.intermediate_size, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Widen, gate, narrow."""
@@ -144,7 +124,7 @@ class Backbone(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
 
-class Decoder(nn.Module):
+class Decoder(Multiplies):
     """The whole model: tokens to logits of the next token."""
 
     rotation_SD: Tensor
@@ -154,7 +134,7 @@ class Decoder(nn.Module):
         self.config = config
         self.model = Backbone(config)
         if not config.tie_word_embeddings:
-            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+            self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
         angles = rotation_angles(config.max_position_embeddings, config.head_dim, config.rope_theta)
         self.register_buffer("rotation_SD", angles, persistent=False)
         if not self.model.embed_tokens.weight.is_meta:
@@ -183,7 +163,9 @@ class Decoder(nn.Module):
             if positions_BT is None
             else self.rotation_SD[positions_BT]
         )
-        rotation = (angles.cos()[:, None].to(x_BTC.dtype), angles.sin()[:, None].to(x_BTC.dtype))
+        half = angles.shape[-1] // 2
+        sine = torch.cat([-angles[..., :half].sin(), angles[..., half:].sin()], dim=-1)
+        rotation = (angles.cos()[:, None].to(x_BTC.dtype), sine[:, None].to(x_BTC.dtype))
         for number, layer in enumerate(self.model.layers):
             mix = partial(attend, seen=seen) if cache is None else partial(cache.mix, number)
             x_BTC = layer(x_BTC, rotation, mix)
@@ -195,9 +177,14 @@ class Decoder(nn.Module):
         tied = self.config.tie_word_embeddings
         return self.model.embed_tokens.weight if tied else self.lm_head.weight
 
+    @property
+    def matrix(self) -> Tensor:
+        """What it multiplies by itself: the head."""
+        return self.head
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every next token, (…, V)."""
-        return F.linear(hidden, self.head)
+        return self.times(hidden)
 
     def forward(
         self,
@@ -218,9 +205,9 @@ def rotation_angles(length: int, head_dim: int, theta: float) -> Tensor:
 
 
 def rotate(x_BHTD: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn each pair (d, d + D/2) by its position's angle."""
-    first, second = x_BHTD.chunk(2, dim=-1)
-    return x_BHTD * cosine + torch.cat([-second, first], dim=-1) * sine
+    """Turn each pair (d, d + D/2) by its position's angle; ``sine`` has its sign for each half."""
+    swapped_BHTD = torch.cat(x_BHTD.chunk(2, dim=-1)[::-1], dim=-1)
+    return torch.addcmul(x_BHTD * cosine, swapped_BHTD, sine)
 
 
 def initialise(model: nn.Module, seed: int) -> None:

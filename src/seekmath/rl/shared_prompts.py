@@ -6,16 +6,21 @@ keys and values; one backward pass over the prompts at the end carries it on. Th
 prompts and completions side by side, at the cost of one prompt instead of G.
 """
 
-# P prompts, N completions, T tokens of the longest, L longest prompt less one, S = L + T slots,
-# K key-value heads, D width of a head, C width of the model, M completion tokens, V vocabulary
+# P prompts, L tokens of the longest less one, N completions, T tokens of the longest, M completion
+# tokens, C width of the model, V vocabulary
 
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from seekmath.model.decoder import Cache, Decoder, LayerCache
+from seekmath.model.decoder import Decoder, LayerCache
+from seekmath.model.group_attention import GroupAttention, pack
+from seekmath.model.group_cache import Recorder
+
+# Logits made at once: beyond, they are made in lots and once more in the backward pass.
+_MOST_LOGITS = 2**24
 
 
 class TokenLogprobs(NamedTuple):
@@ -53,30 +58,38 @@ class SharedPrompts:
             temperature: divides the logits, as in sampling.
         """
         device = self._model.rotation_SD.device
-        lasts = [self._prompts[p][-1] for p in prompt_N]
-        tokens_NT, mask_NT = _padded_ids(completions, device)
-        fed_NT, _ = _padded_ids(
-            [[last, *ids[:-1]] for last, ids in zip(lasts, completions, strict=True)], device
+        # Prompt by prompt, and without padding: only attention ever sees rows.
+        order = sorted(range(len(prompt_N)), key=lambda n: prompt_N[n])
+        owners, rows = [prompt_N[n] for n in order], [completions[n] for n in order]
+        fed = [[self._prompts[p][-1], *ids[:-1]] for p, ids in zip(owners, rows, strict=True)]
+        before = [len(self._prompts[p]) - 1 for p in owners]
+        packing = pack(
+            owners,
+            [len(ids) for ids in rows],
+            [len(prompt) - 1 for prompt in self._prompts],
+            self._model.config.num_attention_heads,
+            device,
         )
-        longest = tokens_NT.shape[1]
-        lengths = torch.tensor([len(self._prompts[p]) - 1 for p in prompt_N], device=device)
-        slot_NT = lengths[:, None] + torch.arange(longest, device=device)
-        index_N = torch.tensor(prompt_N, device=device)
-        layers = [
-            LayerCache(
-                _widened(leaf.keys, index_N, longest), _widened(leaf.values, index_N, longest)
-            )
-            for leaf in self._leaves
-        ]
-        slots = torch.arange(layers[0].keys.shape[2], device=device)
-        # Padding behind a short prompt is overwritten by the completion or lies ahead, unseen.
-        seen_NTS = slots <= slot_NT[:, :, None]
-        cache = Cache(layers, slot_NT, seen_NTS[:, None])
-        hidden_NTC = self._model.hidden(fed_NT, positions_BT=slot_NT, cache=cache)
-        logits_MV = self._model.logits(hidden_NTC[mask_NT])
-        if temperature != 1:
-            logits_MV = logits_MV / temperature
-        return _gathered(logits_MV, tokens_NT[mask_NT], mask_NT)
+        position_M = [b + t for b, ids in zip(before, rows, strict=True) for t in range(len(ids))]
+        hidden_1MC = self._model.hidden(
+            _flat(fed, device)[None],
+            positions_BT=torch.tensor([position_M], device=device),
+            cache=GroupAttention(packing, self._leaves),
+        )
+        logprob_M, entropy_M = _token_logprobs(
+            self._model, hidden_1MC[0], _flat(rows, device), temperature
+        )
+        width = max(map(len, completions))
+        place_M = torch.tensor(
+            [n * width + t for n in order for t in range(len(completions[n]))], device=device
+        )
+        zeros = logprob_M.new_zeros(len(completions) * width)
+        lengths_N1 = torch.tensor([[len(ids)] for ids in completions], device=device)
+        return TokenLogprobs(
+            zeros.scatter(0, place_M, logprob_M).view(-1, width),
+            zeros.scatter(0, place_M, entropy_M).view(-1, width),
+            torch.arange(width, device=device) < lengths_N1,
+        )
 
     def backward(self) -> None:
         """Carry the gradient gathered at the prompts' keys and values on to the weights."""
@@ -90,43 +103,42 @@ class SharedPrompts:
 
 
 def _run_prompts(model: Decoder, heads: list[list[int]]) -> list[LayerCache]:
-    device = model.rotation_SD.device
     width = max(1, *map(len, heads))
-    tokens_PL, _ = _padded_ids([*heads, [0] * width], device)
-    slot_PL = torch.arange(width, device=device).expand(len(heads), -1)
-    causal_LL = torch.ones(width, width, dtype=torch.bool, device=device).tril()
-    config, weight = model.config, model.model.embed_tokens.weight
-    shape = (len(heads), config.num_key_value_heads, width, config.head_dim)
-    layers = [
-        LayerCache(weight.new_zeros(shape), weight.new_zeros(shape))
-        for _ in range(config.num_hidden_layers)
+    tokens_PL = torch.tensor(
+        [head + [0] * (width - len(head)) for head in heads], device=model.rotation_SD.device
+    )
+    recorder = Recorder()
+    model.hidden(tokens_PL, cache=recorder)
+    return recorder.layers
+
+
+def _flat(rows: list[list[int]], device: torch.device) -> Tensor:
+    return torch.tensor([token for ids in rows for token in ids], device=device)
+
+
+def _token_logprobs(
+    model: Decoder, hidden_MC: Tensor, target_M: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and entropies; logits of a long vocabulary are never whole in memory."""
+    rows = max(1, _MOST_LOGITS // model.config.vocab_size)
+    if len(target_M) <= rows:
+        return _of_logits(model, hidden_MC, target_M, temperature)
+    found = [
+        checkpoint(_of_logits, model, hidden, target, temperature, use_reentrant=False)
+        for hidden, target in zip(hidden_MC.split(rows), target_M.split(rows), strict=True)
     ]
-    model.hidden(tokens_PL[:-1], cache=Cache(layers, slot_PL, causal_LL[None, None]))
-    return layers
+    return torch.cat([one for one, _ in found]), torch.cat([other for _, other in found])
 
 
-def _widened(made_PKLD: Tensor, index_N: Tensor, longest: int) -> Tensor:
-    """Each completion's copy of its prompt's keys or values, with room for its own."""
-    return F.pad(made_PKLD.index_select(0, index_N), (0, 0, 0, longest))
-
-
-def _padded_ids(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    width = max(map(len, rows))
-    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
-    lengths = torch.tensor([len(row) for row in rows], device=device)
-    return ids, torch.arange(width, device=device) < lengths[:, None]
-
-
-def _gathered(logits_MV: Tensor, target_M: Tensor, mask_NT: Tensor) -> TokenLogprobs:
+def _of_logits(
+    model: Decoder, hidden_MC: Tensor, target_M: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    logits_MV = model.logits(hidden_MC)
+    if temperature != 1:
+        logits_MV = logits_MV / temperature
     # At least fp32, whatever the weights are in.
     wide = torch.promote_types(logits_MV.dtype, torch.float32)
     log_all_MV = torch.log_softmax(logits_MV, dim=-1, dtype=wide)
-    chosen_M = log_all_MV.gather(1, target_M[:, None])[:, 0]
-    zeros_NT = torch.zeros(mask_NT.shape, dtype=wide, device=mask_NT.device)
     with torch.no_grad():
         entropy_M = -(log_all_MV.exp() * log_all_MV).sum(dim=-1)
-    return TokenLogprobs(
-        zeros_NT.masked_scatter(mask_NT, chosen_M),
-        zeros_NT.masked_scatter(mask_NT, entropy_M),
-        mask_NT,
-    )
+    return log_all_MV.gather(1, target_M[:, None])[:, 0], entropy_M

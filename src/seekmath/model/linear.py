@@ -1,0 +1,161 @@
+"""Matrix products of the decoder: oneDNN's in fp32 on a CPU, or bf16 with fp32 around it.
+
+torch takes MKL's products for fp32 on a CPU, which on processors of other makers than MKL's are
+slower than oneDNN's, above all in the backward pass. Here oneDNN is called for the linear layers
+alone, by its operator: torch's switch for all products would slow attention down and may stand for
+bf16 where a processor has it. oneDNN also gives a row the same bits whatever other rows are there,
+which sampling relies on; only a single row would take another kernel, so it goes as two.
+"""
+
+# M rows, I inputs, O outputs
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Multiplies(nn.Module):
+    """A module with a matrix that it multiplies by.
+
+    Attributes:
+        compute: bfloat16 to round both factors of each product; weights and sums stay as they are.
+        rounded: the matrix in bfloat16 while ``rounded_once`` holds.
+    """
+
+    compute: torch.dtype = torch.float32
+    rounded: Tensor | None = None
+
+    @property
+    def matrix(self) -> Tensor:
+        """The (O, I) matrix."""
+        raise NotImplementedError
+
+    def times(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """(…, I) to (…, O)."""
+        return linear(x, self.matrix, bias, self.compute, self.rounded)
+
+
+class Linear(nn.Linear, Multiplies):
+    """``nn.Linear`` with the product of this file."""
+
+    @property
+    def matrix(self) -> Tensor:
+        """The weight."""
+        return self.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, I) to (…, O)."""
+        return self.times(x, self.bias)
+
+
+def compute_in(model: nn.Module, dtype: torch.dtype) -> None:
+    """Let every linear layer of a model multiply in float32 or bfloat16."""
+    for module in model.modules():
+        if isinstance(module, Multiplies):
+            module.compute = dtype
+
+
+@contextmanager
+def rounded_once(model: nn.Module) -> Iterator[None]:
+    """Inside, weights do not change: what multiplies in bf16 rounds its matrix only once."""
+    every = [m for m in model.modules() if isinstance(m, Multiplies)]
+    rounding = [module for module in every if module.compute == torch.bfloat16]
+    try:
+        for module in rounding:
+            module.rounded = module.matrix.detach().bfloat16()
+        yield
+    finally:
+        for module in rounding:
+            module.rounded = None
+
+
+def linear(
+    x: Tensor,
+    weight_OI: Tensor,
+    bias_O: Tensor | None = None,
+    compute: torch.dtype = torch.float32,
+    rounded_OI: Tensor | None = None,
+) -> Tensor:
+    """``x @ weight.T + bias``, differentiable.
+
+    Args:
+        x: (…, I).
+        weight_OI: the weight; its gradient has its type.
+        bias_O: the bias.
+        compute: bfloat16 rounds both factors; sums are in fp32 and the result has x's type.
+        rounded_OI: the weight in bfloat16 where the caller has it.
+    """
+    if compute == torch.bfloat16 and x.dtype == torch.float32:
+        factor_OI = weight_OI.detach().bfloat16() if rounded_OI is None else rounded_OI
+    elif x.device.type == "cpu" and x.dtype == weight_OI.dtype == torch.float32 and _works():
+        factor_OI = weight_OI
+    else:
+        return F.linear(x, weight_OI, bias_O)
+    if torch.is_grad_enabled():
+        y: Tensor = _Product.apply(x, weight_OI, factor_OI)
+    else:
+        x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
+        y = _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], -1)
+    return y if bias_O is None else y + bias_O
+
+
+class _Product(torch.autograd.Function):
+    """x times the transpose of ``factor_OI``, which is ``weight_OI`` or that in bf16."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight_OI: Tensor, factor_OI: Tensor) -> Tensor:
+        x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
+        ctx.save_for_backward(x_MI, factor_OI)
+        ctx.shape = x.shape
+        return _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x_MI, factor_OI = ctx.saved_tensors
+        gradient_MO = gradient.reshape(-1, gradient.shape[-1])
+        rounded_MO = gradient_MO.to(factor_OI.dtype)
+        to_x = to_weight = None
+        if ctx.needs_input_grad[0]:
+            to_x = _times(rounded_MO, factor_OI.t()).to(gradient.dtype).view(ctx.shape)
+        if ctx.needs_input_grad[1]:
+            # The product with fewer rows than columns is the quicker one.
+            if factor_OI.shape[0] > factor_OI.shape[1]:
+                to_weight = _times(x_MI.t(), rounded_MO.t()).t()
+            else:
+                to_weight = _times(rounded_MO.t(), x_MI.t())
+            to_weight = to_weight.to(gradient.dtype)
+        return to_x, to_weight, None
+
+
+def _times(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
+    if x_MI.device.type != "cpu" or x_MI.dtype != torch.float32:
+        return F.linear(x_MI, weight_OI)
+    if x_MI.shape[0] == 1:
+        return _onednn(x_MI.expand(2, -1), weight_OI)[:1]
+    return _onednn(x_MI, weight_OI)
+
+
+def _onednn(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x_MI, weight_OI, None, "none", [], "")
+    return product
+
+
+@cache
+def _works() -> bool:
+    """Whether oneDNN is there and as exact as fp32 should be, seen on a product."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    generator = torch.Generator().manual_seed(0)
+    x_MI = torch.randn(33, 300, generator=generator)
+    weight_OI = torch.randn(70, 300, generator=generator)
+    try:
+        found_MO = _onednn(x_MI, weight_OI)
+    except (AttributeError, RuntimeError):  # another torch, another operator
+        return False
+    exact_MO = x_MI.double() @ weight_OI.double().t()
+    return bool((found_MO - exact_MO).norm() < 1e-6 * exact_MO.norm())
