@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from seekmath.core.files import read_jsonl
+from seekmath.core.files import read_jsonl, read_parquet
 from seekmath.core.job import Job
 from seekmath.world.problems import FAMILIES, benchmark, draw
 from seekmath.world.settings import WorldSettings
@@ -55,3 +55,20 @@ def test_slips_keep_the_true_answer(tmp_path):
     rows = [r for r in read_jsonl(tmp_path / "problems/train.jsonl") if r["source"] == "world:slip"]
     assert rows
     assert all(row["solution"].rpartition("#### ")[2] != row["answer"] for row in rows)
+
+
+def test_copies_differ_from_their_page_by_their_address_or_their_heading(tmp_path):
+    make_world(SMALL.model_copy(update={"pages": 600}), Job.open(tmp_path))
+    pages = read_parquet(tmp_path / "truth.parquet", ["url", "text", "group"]).to_pylist()
+    groups = {}
+    for page in pages:
+        groups.setdefault(page["group"], []).append(page)
+    copies = [group for group in groups.values() if len(group) > 1]
+    assert copies
+    for first, *others in copies:
+        for other in others:
+            assert other["url"] != first["url"]
+            heads = {first["text"].partition("\n")[0], other["text"].partition("\n")[0]}
+            assert len(heads) == 1 + any("print=" in p["url"] for p in (first, other))
+            assert other["text"].partition("\n")[2] == first["text"].partition("\n")[2]
+    assert any("print=" in page["url"] for group in copies for page in group)

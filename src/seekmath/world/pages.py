@@ -132,17 +132,19 @@ class Web:
         return heading(random, flavour, zh), sections, contaminates
 
     def _mirrored(self, page: Page, random: Random, number: int, original: int) -> Page:
-        """The same page elsewhere: tracking parameters, another host, or a changed line."""
+        """The same page elsewhere: tracking parameters, another host, or a changed heading."""
         kind = random.choice(("tracking", "mirror", "changed"))
+        truth = {**page.truth, "seed": False}
         if kind == "tracking":
             url = f"{page.url}?utm_source=feed{number}&sessionid={number:x}"
         elif kind == "mirror":
             url = page.url.replace("http://", f"https://mirror{number % 5}.")
         else:
             url = f"{page.url}?print={number}"
-            note = f"<p>Printed copy number {number}.</p></body>".encode()
-            page.body = page.body.replace(b"</body>", note)
-        return Page(url, page.body, page.content_type, {**page.truth, "seed": False})
+            note = f" (copy number {number})"
+            page.body = page.body.replace(b"</h1>", f"{note}</h1>".encode(), 1)
+            truth["text"] = truth["text"].replace("\n", f"{note}\n", 1)
+        return Page(url, page.body, page.content_type, truth)
 
 
 def _grams(words: list[str], length: int) -> Iterator[tuple[str, ...]]:
