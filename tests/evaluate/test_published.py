@@ -88,7 +88,8 @@ def test_copies_on_a_hub_are_read_too():
         ("gaokao-mathqa", {"question": "?", "options": None, "label": "A"}, "'options', a list"),
         ("mgsm-zh", {"messages": [], "answer": "1"}, "user's message"),
         ("cmath", {"question": "?"}, "'golden'"),
-        ("minif2f-test", {"problem_name": "x"}, "'informal_statement'"),
+        ("minif2f-test", {"problem_name": "x"}, "'formal_statement'"),
+        ("minif2f-test", {"name": "x", "statement": ""}, "'statement'"),
     ],
 )
 def test_a_row_that_will_not_do_is_named(name: str, row: dict, message: str):

@@ -1,5 +1,6 @@
 """Coq: what counts as a proof, what does not, and how text becomes sentences."""
 
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seekmath.core.files import BadInput
-from seekmath.verify.coq import CLASSICAL_AXIOMS, PORTFOLIO, Coq
+from seekmath.verify.coq import PORTFOLIO, Coq
+from seekmath.verify.coq_axioms import CLASSICAL_AXIOMS, is_plain
 from seekmath.verify.coq_text import (
     Unreadable,
     proof_of,
@@ -27,18 +29,32 @@ Admitted.
 FALSE = "Theorem no : False.\nProof.\n"
 
 
-@pytest.fixture(scope="module")
-def coq() -> Iterator[Coq]:
-    """One warm session for all tests."""
+def opened(list_axioms: bool) -> Iterator[Coq]:
     for program, package in (("coqtop", "coq"), ("bwrap", "bubblewrap")):
         if not shutil.which(program):
             pytest.skip(f"{program} is absent (Debian: apt install {package})")
     try:
-        prover = Coq(cpu_s=1.0)
+        prover = Coq(cpu_s=1.0, list_axioms=list_axioms)
+        prover.load(FALSE)
     except BadInput as error:
         pytest.skip(f"no isolated Coq here: {error}")
     yield prover
     prover.close()
+
+
+@pytest.fixture(scope="module")
+def coq() -> Iterator[Coq]:
+    """One warm session for all tests, which knows what its libraries rest on."""
+    for prover in opened(list_axioms=False):
+        prover._examine_libraries()
+        assert prover._sound
+        yield prover
+
+
+@pytest.fixture(scope="module")
+def listing() -> Iterator[Coq]:
+    """A session that asks Coq what each proof rests on: the oracle of the other."""
+    yield from opened(list_axioms=True)
 
 
 def test_a_proof_is_accepted_and_a_wrong_one_refused(coq: Coq) -> None:
@@ -50,7 +66,6 @@ def test_a_proof_is_accepted_and_a_wrong_one_refused(coq: Coq) -> None:
     assert unproved.verdict == "wrong"
     assert "incomplete proof" in unproved.reason
     assert coq.check(FALSE, "lia.").verdict == "wrong"
-    assert coq.check(SUM, "lia.").assumptions == ()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +114,12 @@ def test_printing_what_coq_would_say_proves_nothing(coq: Coq) -> None:
         assert coq.check(FALSE, spoof).verdict == "wrong"
 
 
-def test_an_axiom_is_refused_but_the_classical_and_the_statements_own(coq: Coq) -> None:
+REAL = "Require Import Reals.\nOpen Scope R_scope.\n"
+
+
+def test_an_axiom_is_refused_but_the_classical_and_the_statements_own(listing: Coq) -> None:
+    coq = listing
+    assert coq.check(SUM, "lia.").assumptions == ()
     holds = "Axiom p : False -> nat.\nAxiom q : False.\nTheorem t : False.\nProof."
     assert coq.check(holds, "exact q.").assumptions == ("q",)
     assert coq.check(holds, "exact q.").verdict == "proved"
@@ -107,20 +127,96 @@ def test_an_axiom_is_refused_but_the_classical_and_the_statements_own(coq: Coq) 
     module = "Module M. Axiom bad : 1 = 2. End M. Theorem t : 1 = 2."
     assumed = coq.check(module, "exact M.bad.")
     assert assumed.assumptions == ("M.bad",)
-    real = "Require Import Reals.\nOpen Scope R_scope.\nTheorem t (x : R) : 0 <= x * x."
-    classical = coq.check(real, "nra.")
+    classical = coq.check(f"{REAL}Theorem t (x : R) : 0 <= x * x.", "nra.")
     assert classical.verdict == "proved"
     assert {name.rpartition(".")[2] for name in classical.assumptions} <= CLASSICAL_AXIOMS
     choice = "Require Import ClassicalEpsilon.\nTheorem t (P : Prop) : P \\/ ~ P."
     assert coq.check(choice, "apply Classical_Prop.classic.").verdict == "proved"
 
 
-def test_axioms_outside_the_list_are_refused(coq: Coq, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seekmath.verify.coq.CLASSICAL_AXIOMS", frozenset())
-    claim = "Theorem t (P : Prop) : P \\/ ~ P."
-    found = coq.check(claim, "apply Classical_Prop.classic.")
-    assert found.verdict == "refused"
-    assert "classic" in found.reason
+def test_axioms_outside_the_list_are_refused(
+    coq: Coq, listing: Coq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seekmath.verify.coq_axioms.CLASSICAL_AXIOMS", frozenset())
+    monkeypatch.setattr(coq, "_sound", None)
+    monkeypatch.setattr(coq, "_accepted", 9)
+    for prover in (coq, listing):
+        claim = "Theorem t (P : Prop) : P \\/ ~ P."
+        found = prover.check(claim, "apply Classical_Prop.classic.")
+        assert found.verdict == "refused"
+        assert "classic" in found.reason
+    assert coq._sound == frozenset()  # the libraries hold more than is allowed now
+
+
+ADDED = (
+    "Axiom p : False.",
+    "Parameter p : False.",
+    "Conjecture p : False.",
+    "#[local] Axiom p : False.",
+    "Definition a := tt. Axiom p : False.",
+    "Lemma p : False. Admitted.",
+    "Lemma p : False. Proof. Admitted.",
+    "Module Type T. Axiom p : False. End T. Declare Module M : T. Definition p := M.p.",
+    "Module M. Axiom q : False. End M. Definition p := M.q.",
+    "Unset Guard Checking. Fixpoint f (n : nat) : False := f n. Definition p := f 0. "
+    "Set Guard Checking.",
+    "#[bypass_check(guard)] Fixpoint f (n : nat) : False := f n. Definition p := f 0.",
+    "Unset Positivity Checking. Inductive I : Set := C : (I -> False) -> I. "
+    "Definition n (i : I) := match i with C f => f i end. Definition p := n (C n).",
+    "Require Import Coq.Compat.AdmitAxiom. Definition p := proof_admitted False.",
+)
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_what_a_statement_leaves_open_is_seen_as_by_the_oracle(
+    coq: Coq, listing: Coq, added: str
+) -> None:
+    """Whatever stands before the claim, a proof from it gets the oracle's verdict."""
+    statement = f"{added}\nTheorem t : False."
+    verdict, oracle = coq.check(statement, "exact p."), listing.check(statement, "exact p.")
+    assert verdict.verdict == oracle.verdict
+    own = "p" if re.search("(Axiom|Parameter|Conjecture) p", added) else ""
+    assert (oracle.verdict == "proved") == bool(own or "q : False" in added)
+    assert coq.check(SUM, "lia.").verdict == "proved"
+
+
+def test_libraries_are_examined_once_and_proofs_then_not_walked_through(
+    coq: Coq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    session = coq._ready()
+    ask = session.told
+    monkeypatch.setattr(session, "told", lambda query, cpu_s: told.append(query) or ask(query, 9.0))
+    for claim, proof in (
+        ("Theorem t (x : R) : 0 <= x * x.", "nra."),
+        ("Definition two := 2.\nTheorem t (x : R) : x * two = x + x.", "unfold two; ring."),
+        ("Theorem t (P : Prop) : P \\/ ~ P.", "apply Classical_Prop.classic."),
+    ):
+        assert coq.check(REAL + claim, proof).verdict == "proved"
+    assert "Print All." in told
+    assert not any("Assumptions" in query for query in told)
+    beside = coq.check(f"{REAL}Axiom a : 1 = 2.\nTheorem t : 1 = 2.", "exact a.")
+    assert beside.verdict == "proved"  # the statement's own
+    assert "Print Assumptions t." in told
+
+
+def test_a_library_that_was_not_examined_is_not_trusted(coq: Coq) -> None:
+    statement = read_statement("Require Import Uint63.\nTheorem t : True.")
+    assert is_plain(statement)
+    assert coq.load("Require Import Uint63.\nTheorem t : True.") is None
+    assert not coq._is_sound(coq._ready(), statement)
+
+
+def test_a_sentence_that_is_two_to_coq_is_refused(
+    coq: Coq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The splitting of sentences is not all that stands between a proof and the environment."""
+    monkeypatch.setattr(
+        "seekmath.verify.coq.proof_sentences", lambda proof: ["idtac. idtac.", "exact I."]
+    )
+    found = coq.check("Theorem t : True.", "")
+    assert (found.verdict, coq.check("Theorem t : True.", "").verdict) == ("refused", "refused")
+    assert "more sentences" in found.reason
 
 
 def test_time_is_a_verdict_of_its_own_and_the_session_goes_on(coq: Coq) -> None:
@@ -213,6 +309,12 @@ def test_statements_are_cut_before_the_last_proof() -> None:
     assert found.sentences[0] == "From Coq Require Import Qreals."
     assert found.sentences[-1] == "Theorem b: True."
     assert found.assumed == ("p", "q")
+
+
+def test_attributes_stand_in_any_order() -> None:
+    for before in ("#[local] Global ", "Local #[program]", "#[a] #[b]\nProgram ", "Polymorphic "):
+        found = read_statement(f"{before}Parameter p : nat. {before}Lemma b: True.")
+        assert (found.name, found.assumed) == ("b", ("p",))
 
 
 def test_the_proof_in_a_completion() -> None:

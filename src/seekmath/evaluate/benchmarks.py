@@ -1,11 +1,17 @@
 """Benchmarks by name, from files of one's own, published files, or a hub."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.evaluate.problem import Benchmark, Problem, own_problems
-from seekmath.evaluate.published import PUBLISHED, load_from_hub, read_published
+from seekmath.evaluate.published import (
+    PUBLISHED,
+    load_from_hub,
+    read_published,
+    with_informal,
+)
 
 
 def load_benchmarks(
@@ -14,6 +20,7 @@ def load_benchmarks(
     question_field: str = "question",
     answer_field: str = "answer",
     limit: int = 0,
+    informal: str = "",
 ) -> dict[str, Benchmark]:
     """Every benchmark by name.
 
@@ -25,6 +32,7 @@ def load_benchmarks(
         question_field: the question's field in files of one's own.
         answer_field: the answer's field in files of one's own.
         limit: problems of each at most, the first ones; 0 takes all.
+        informal: the informal side of formal statements that have none, by name.
 
     Raises:
         BadInput: names the file, the line and the field that will not do.
@@ -43,7 +51,16 @@ def load_benchmarks(
         name = item.partition("=")[0]
         _check_new(name, found)
         found[name] = load_from_hub(item, question_field, answer_field, limit)
-    return found
+    return {name: _with_informal(one, informal) for name, one in found.items()}
+
+
+def _with_informal(benchmark: Benchmark, informal: str) -> Benchmark:
+    if benchmark.kind != "proof" or not informal:
+        return benchmark
+    problems = with_informal(benchmark.problems, read_jsonl(informal))
+    if not any(problem.question for problem in problems):
+        raise BadInput(f"--informal: {informal}: none of its names is of '{benchmark.name}'")
+    return replace(benchmark, problems=problems)
 
 
 def _check_new(name: str, found: dict[str, Benchmark]) -> None:

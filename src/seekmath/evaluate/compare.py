@@ -11,9 +11,9 @@ from seekmath.core.complaints import unknown
 from seekmath.core.files import BadInput, read_parquet
 from seekmath.evaluate.answer import GREEDY
 from seekmath.evaluate.metrics import Estimate, bootstrap, holm, maj_at_k, mcnemar
-from seekmath.evaluate.summary import Row, by_problem, votes_of
+from seekmath.evaluate.summary import Row, are_proofs, by_problem, votes_of
 
-_COLUMNS = ["problem_id", "k", "question", "gold", "extracted", "verdict"]
+_COLUMNS = ["problem_id", "k", "question", "gold", "extracted", "verdict", "programs"]
 
 
 class Comparison(TypedDict):
@@ -113,7 +113,8 @@ def _sampled(name: str, rows_a: list[Row], rows_b: list[Row]) -> list[Comparison
         return []
     votes = min(len(group) for side in groups for group in side.values())
     found = []
-    for metric in ("pass@1", f"maj@{votes}"):
+    proofs = are_proofs([*rows_a, *rows_b])
+    for metric in ("pass@1",) if proofs else ("pass@1", f"maj@{votes}"):
         values = [
             {problem: _value(group, metric, votes) for problem, group in side.items()}
             for side in groups

@@ -12,13 +12,15 @@ from seekmath.corpus.chat import with_choices
 Row = dict[str, Any]
 #: How a benchmark is answered: in words, by a program alone, or by a formal proof.
 Kind = Literal["cot", "pot", "proof"]
+ProverName = Literal["coq", "isabelle"]
 
 
 @dataclass(frozen=True)
 class Problem:
     """One problem; ``asked`` is the question with its lettered choices.
 
-    ``formal`` is the formal statement with its header, of problems that ask for a proof.
+    Of problems that ask for a proof, ``formal`` is the formal statement with its header, and
+    ``prover`` says whose language it is written in.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Problem:
     language: str = "en"
     solution: str = ""
     formal: str = ""
+    prover: ProverName | None = None
 
     @property
     def asked(self) -> str:
@@ -49,6 +52,11 @@ class Benchmark:
     problems: list[Problem]
     kind: Kind = "cot"
     published: str = ""
+
+    @property
+    def prover(self) -> ProverName | None:
+        """In whose language a formal benchmark is stated."""
+        return self.problems[0].prover
 
     @property
     def texts(self) -> dict[str, str]:

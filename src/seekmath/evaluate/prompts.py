@@ -16,6 +16,7 @@ from seekmath.evaluate.problem import Benchmark, Problem, Row, needed, own_probl
 from seekmath.evaluate.published import PUBLISHED
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.evaluate.template import ChatTemplate
+from seekmath.verify.prover import proof_prompt
 
 #: The paper's instructions to chat models, by mode and language.
 PAPER_INSTRUCTIONS = {
@@ -102,7 +103,8 @@ class Prompter:
         before, after = ("", "") if not spec or spec.kind == "proof" else _LABELS[problem.language]
         parts = [f"{before}{shot.question}\n{after}{shot.solution}" for shot in shots]
         text = SHOT_BREAK.join([*parts, f"{before}{asked}\n{after}".rstrip(" ")])
-        stops = (SHOT_BREAK, *((f"\n\n{before.strip()}",) if before else ()), *self._settings.stop)
+        next_one = "Informal:" if self._benchmark.kind == "proof" else before.strip()
+        stops = (SHOT_BREAK, *((f"\n\n{next_one}",) if next_one else ()), *self._settings.stop)
         return Prompt(text, text, stops)
 
 
@@ -113,10 +115,7 @@ def mode_of(benchmark: Benchmark, mode: str) -> str:
 
 def proof_request(problem: Problem) -> str:
     """Informal statement and proof, then the formal statement that the model is to prove."""
-    return (
-        f"Informal:\n(*### Problem\n\n{problem.question}\n\n### Solution\n\n{problem.solution} *)"
-        f"\n\nFormal:\n{problem.answer}"
-    )
+    return proof_prompt(problem.question, problem.solution, problem.answer).rstrip("\n")
 
 
 def cut_at(text: str, stops: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ are read.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seekmath.core.files import BadInput
@@ -40,6 +40,7 @@ class Published:
         language: of the questions and of the instruction.
         kind: how it is answered.
         hub: ``OWNER/DATASET:CONFIG:SPLIT``, or "" where no copy in this format is known.
+        split: of rows with a field ``split``, take these.
     """
 
     convert: Convert
@@ -48,6 +49,7 @@ class Published:
     kind: Kind = "cot"
     hub: str = ""
     group: Callable[[Problem], str] = field(default=lambda problem: "")
+    split: str = ""
 
 
 def read_published(name: str, rows: Iterable[Row], source: str, limit: int = 0) -> Benchmark:
@@ -56,6 +58,8 @@ def read_published(name: str, rows: Iterable[Row], source: str, limit: int = 0) 
 
     def problems() -> Iterator[Problem]:
         for number, row in enumerate(rows, 1):
+            if spec.split and row.get("split", spec.split) != spec.split:
+                continue
             yield renamed(spec.convert(row, f"{source}:{number}"), name, number)
 
     return Benchmark(name, whole(problems(), source, limit), spec.kind, name)
@@ -184,16 +188,42 @@ def _gaokao_choice(row: Row, where: str) -> Problem:
 
 
 def _minif2f(row: Row, where: str) -> Problem:
-    name = needed(row, "problem_name", where)
+    """Isabelle's form (``problem_name``, ``formal_statement``) or Coq's (``name``, ``statement``).
+
+    Coq's has no informal side of its own; see ``with_informal``.
+    """
+    in_coq = "statement" in row
+    name = needed(row, "name" if in_coq else "problem_name", where)
+    said = str(row.get("informal_statement") or "")
+    statement = needed(row, "statement" if in_coq else "formal_statement", where)
     return Problem(
         id=name,
-        question=needed(row, "informal_statement", where),
-        answer=needed(row, "formal_statement", where),
+        question=said if in_coq else needed(row, "informal_statement", where),
+        answer=statement,
         choices=[],
         subject=_number_theory_or_not(name),
         solution=str(row.get("informal_proof") or ""),
-        formal=str(row.get("header") or "") + needed(row, "formal_statement", where),
+        formal=str(row.get("header") or "") + statement,
+        prover="coq" if in_coq else "isabelle",
     )
+
+
+def with_informal(problems: list[Problem], rows: Iterable[Row]) -> list[Problem]:
+    """Formal problems that lack an informal side, with that of the same name where rows have one.
+
+    Args:
+        problems: of a formal benchmark.
+        rows: with ``name`` or ``problem_name``, ``informal_statement``, ``informal_proof``.
+    """
+    informal = {str(row.get("problem_name") or row.get("name")): row for row in rows}
+    found = []
+    for problem in problems:
+        row = informal.get(problem.id.rpartition("/")[2], {})
+        if not problem.question and row.get("informal_statement"):
+            said, proof = str(row["informal_statement"]), str(row.get("informal_proof") or "")
+            problem = replace(problem, question=said, solution=proof)
+        found.append(problem)
+    return found
 
 
 def _number_theory_or_not(name: str) -> str:
@@ -226,6 +256,6 @@ PUBLISHED: dict[str, Published] = {
     "math-python": Published(
         _math, _same(4), kind="pot", hub="DigitalLearningGmbH/MATH-lighteval:default:test"
     ),
-    "minif2f-valid": Published(_minif2f, **_MINIF2F),
-    "minif2f-test": Published(_minif2f, **_MINIF2F),
+    "minif2f-valid": Published(_minif2f, split="valid", **_MINIF2F),
+    "minif2f-test": Published(_minif2f, split="test", **_MINIF2F),
 }

@@ -19,10 +19,18 @@ from seekmath.evaluate.answer import Answerer, Ask, Reply, Run
 from seekmath.evaluate.benchmarks import load_benchmarks, nearest_published
 from seekmath.evaluate.contamination import found_in, texts_of
 from seekmath.evaluate.journal import Journal
-from seekmath.evaluate.judge import judge
+from seekmath.evaluate.judge import Judged, judge
 from seekmath.evaluate.metrics import Estimate
 from seekmath.evaluate.problem import Benchmark, Problem
 from seekmath.evaluate.prompts import Prompter, Shots, draw_shots, mode_of, shots_wanted
+from seekmath.evaluate.proving import (
+    AUTOMATION,
+    Automation,
+    Provers,
+    check_no_model_is_called,
+    open_provers,
+    rows_of,
+)
 from seekmath.evaluate.recorded import Recorded
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.evaluate.summary import NEEDED, Row, details_of, metrics_of
@@ -45,32 +53,36 @@ def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:
         settings.question_field,
         settings.answer_field,
         settings.limit,
+        settings.informal,
     )
     _check_names(settings, benchmarks)
     for name in benchmarks:
         if near := nearest_published(name):
             job.say(f"{name}: a file of one's own, and not the published '{near}'")
-    models = [*settings.models, *settings.served, *settings.recorded]
-    paths = _sample_paths(models, list(benchmarks), job.out / "samples")
     seen = {name: _seen(settings, benchmark) for name, benchmark in benchmarks.items()}
     results: dict[str, Estimate] = {}
     details: dict[str, Any] = {}
     few = settings.few_shot_models
-    with _programs(settings, benchmarks, job) as run:
-        asked = _Asked(settings, job, run)
-        for done, ((model, name), path) in enumerate(paths.items()):
+    with (
+        open_provers(settings, benchmarks.values()) as provers,
+        _programs(settings, benchmarks, job) as run,
+    ):
+        asked = _Asked(settings, job, run, provers)
+        rows = list(rows_of(settings, benchmarks.values(), provers))
+        paths = _sample_paths([(model, title) for model, _, title in rows], job.out / "samples")
+        for done, ((model, benchmark, title), path) in enumerate(zip(rows, paths, strict=True)):
 
-            def show(share: float, done: int = done, note: str = f"{model} on {name}") -> None:
-                job.progress(done + share, len(paths), "benchmarks", note)
+            def show(share: float, done: int = done, note: str = f"{model} on {title}") -> None:
+                job.progress(done + share, len(rows), "benchmarks", note)
 
             show(0.0)
             if not path.exists():
-                asked.answers(model, benchmarks[name], seen[name], path, show)
-            rows = read_parquet(path, NEEDED).to_pylist()
-            for metric, estimate in metrics_of(rows).items():
-                results[f"{model}/{name}/{metric}"] = estimate
-            shots = max(shots_wanted(settings, benchmarks[name]).values()) if model in few else 0
-            details.setdefault(model, {})[name] = {**details_of(rows), "shots": shots}
+                asked.answers(model, benchmark, title, seen[benchmark.name], path, show)
+            answers = read_parquet(path, NEEDED).to_pylist()
+            for metric, estimate in metrics_of(answers).items():
+                results[f"{model}/{title}/{metric}"] = estimate
+            shots = max(shots_wanted(settings, benchmark).values()) if model in few else 0
+            details.setdefault(model, {})[title] = {**details_of(answers), "shots": shots}
     write_json(job.out / "results.json", results)
     write_json(job.out / "details.json", details)
     values = {name: round(estimate["value"], 4) for name, estimate in results.items()}
@@ -86,19 +98,23 @@ def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:
 class _Asked:
     """Asks each model what is not answered yet; a model folder stays loaded for its benchmarks."""
 
-    def __init__(self, settings: EvaluateSettings, job: Job, run: Run | None) -> None:
+    def __init__(
+        self, settings: EvaluateSettings, job: Job, run: Run | None, provers: Provers
+    ) -> None:
         self._settings, self._job, self._run = settings, job, run
+        self._provers = provers
         self._native: tuple[str, Answerer] | None = None
 
     def answers(
         self,
         model: str,
         benchmark: Benchmark,
+        title: str,
         seen: dict[str, float],
         path: Path,
         show: Callable[[float], None],
     ) -> None:
-        """Ask one model one benchmark and leave its answers in ``path``."""
+        """Ask one model one benchmark, ``title`` in tables, and leave its answers in ``path``."""
         settings, seed = self._settings, self._job.seed
         shots: Shots = {}
         if model in settings.few_shot_models:
@@ -114,23 +130,27 @@ class _Asked:
         quoted = _larger(seen, _in_shots(benchmark, shots))
         problems = {problem.id: problem for problem in benchmark.problems}
         mode = mode_of(benchmark, settings.mode)
+        prover = self._provers[benchmark.prover] if benchmark.prover else None
         journal = Journal(path.with_name(f".{path.stem}.jsonl"))
 
         def keep(ask: Ask, reply: Reply) -> None:
             if (ask.problem_id, ask.k) not in journal.rows:
-                journal.add(_row(ask, reply, problems[ask.problem_id], mode, self._run))
+                judged = judge(problems[ask.problem_id], reply, mode, self._run, prover)
+                journal.add(_row(ask, reply, judged))
             show(len(journal.rows) / len(asks))
 
         try:
             left = [ask for ask in asks if (ask.problem_id, ask.k) not in journal.rows]
             answerer.answer(left, keep)
-            _write(path, asks, journal, problems, quoted, benchmark.name)
+            _write(path, asks, journal, problems, quoted, title)
         finally:
             journal.close()
         journal.remove()
 
     def _answerer(self, model: str, benchmark: Benchmark) -> Answerer:
         settings = self._settings
+        if model == AUTOMATION and benchmark.prover:
+            return Automation(self._provers[benchmark.prover], benchmark)
         if model in settings.recorded:
             return Recorded(settings.recorded[model], settings, benchmark)
         if model in settings.served:
@@ -150,9 +170,7 @@ class _Asked:
         return ChatTemplate.load(self._settings.models[model])
 
 
-def _row(ask: Ask, reply: Reply, problem: Problem, mode: str, run: Run | None) -> Row:
-    judged = judge(problem, reply, mode, run)
-    executions = (*reply.executions, *judged.executions)
+def _row(ask: Ask, reply: Reply, judged: Judged) -> Row:
     return {
         "problem_id": ask.problem_id,
         "k": ask.k,
@@ -165,7 +183,7 @@ def _row(ask: Ask, reply: Reply, problem: Problem, mode: str, run: Run | None) -
         "reason": judged.reason,
         "rewards": reply.scores,
         "tokens": reply.tokens,
-        "programs": [execution.status for execution in executions],
+        "programs": [*(execution.status for execution in reply.executions), *judged.endings],
         "program_right": judged.program_right,
     }
 
@@ -176,7 +194,7 @@ def _write(
     journal: Journal,
     problems: dict[str, Problem],
     quoted: dict[str, float],
-    benchmark: str,
+    title: str,
 ) -> None:
     """All answers in the order of the benchmark, with what the journal need not repeat."""
 
@@ -185,7 +203,7 @@ def _write(
             problem = problems[ask.problem_id]
             yield {
                 **journal.rows[ask.problem_id, ask.k],
-                "benchmark": benchmark,
+                "benchmark": title,
                 "prompt": ask.prompt.text,
                 "question": problem.asked,
                 "gold": problem.answer,
@@ -199,6 +217,7 @@ def _write(
 
 def _check_names(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -> None:
     models = [*settings.models, *settings.served, *settings.recorded]
+    check_no_model_is_called(models, benchmarks.values())
     for option, names, known in (
         ("--sampled", settings.sampled, list(benchmarks)),
         ("--few-shot-model", settings.few_shot_models, models),
@@ -211,17 +230,14 @@ def _check_names(settings: EvaluateSettings, benchmarks: dict[str, Benchmark]) -
             draw_shots(settings, benchmark, 0)
 
 
-def _sample_paths(
-    models: list[str], benchmarks: list[str], folder: Path
-) -> dict[tuple[str, str], Path]:
-    paths = {
-        (model, name): folder / f"{model}-{name}.parquet" for model in models for name in benchmarks
-    }
-    whole = len(models) * len(benchmarks)
-    if len(set(paths.values())) < whole or any("/" in name for name in [*models, *benchmarks]):
+def _sample_paths(rows: list[tuple[str, str]], folder: Path) -> list[Path]:
+    """Where the answers of each model to each benchmark lie."""
+    paths = [folder / f"{model}-{title}.parquet" for model, title in rows]
+    if len(set(paths)) < len(paths) or any("/" in name for row in rows for name in row):
+        models, titles = (", ".join(dict.fromkeys(names)) for names in zip(*rows, strict=True))
         raise BadInput(
             "--model: with --benchmark, names must not clash as file names; found"
-            f" {', '.join(models)} and {', '.join(benchmarks)}"
+            f" {models} and {titles}"
         )
     return paths
 

@@ -75,7 +75,18 @@ class EvaluateSettings(Settings):
     stop: list[str] = Field([], description="Texts that end a completion.")
     rounds: int = Field(2, ge=1, description="Rounds of generating and executing (mode tool).")
     unsafe: bool = Field(
-        False, description="Run model-written programs even where nothing can isolate them."
+        False, description="Run model-written programs and proofs even where nothing isolates them."
+    )
+    informal: Source = Field(
+        "",
+        description="Informal statements and proofs (JSON lines) by name, for formal statements"
+        " without them, such as Coq's.",
+    )
+    automation: bool = Field(
+        True, description="Beside the models, a row of what a prover's own tactics prove."
+    )
+    tactic_cpu_s: float = Field(
+        10.0, gt=0, description="Processor time of one tactic of a model's proof, seconds."
     )
     limit: int = Field(0, ge=0, description="Problems of each benchmark at most; 0 takes all.")
     api: Literal["chat", "completions"] = Field("chat", description="The endpoint's interface.")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from seekmath.evaluate.answer import GREEDY
+from seekmath.evaluate.judge import PROOF
 from seekmath.evaluate.metrics import (
     Estimate,
     best_of_k,
@@ -25,7 +26,7 @@ NEEDED = [
 
 
 def metrics_of(rows: list[Row]) -> dict[str, Estimate]:
-    """Every metric of one model on one benchmark.
+    """Every metric of one model on one benchmark; proofs are not voted on.
 
     A problem whose gold answer cannot be read has no verdict and is left out of all of them.
     """
@@ -34,13 +35,14 @@ def metrics_of(rows: list[Row]) -> dict[str, Estimate]:
     groups = list(by_problem(rows).values())
     if not groups:
         return metrics
-    votes = [votes_of(group) for group in groups]
     n = min(len(group) for group in groups)
+    votes = [] if are_proofs(rows) else [votes_of(group) for group in groups]
     scored = all(row.get("rewards") for group in groups for row in group)
     for k in [2**power for power in range(n.bit_length())]:
         passed = [pass_at_k(len(g), sum(r["verdict"] for r in g), k) for g in groups]
         metrics[f"pass@{k}"] = bootstrap(passed)
-        metrics[f"maj@{k}"] = bootstrap([maj_at_k(answers, gold, k) for answers, gold in votes])
+        if votes:
+            metrics[f"maj@{k}"] = bootstrap([maj_at_k(answers, gold, k) for answers, gold in votes])
         if scored:
             metrics[f"best@{k}"] = bootstrap([_best(group, k) for group in groups])
     return metrics
@@ -61,8 +63,7 @@ def details_of(rows: list[Row]) -> dict[str, Any]:
         "no_answer_found": sum(row["extracted"] is None for row in judged),
         "cut_at_the_limit": stops.get("length", 0),
         "refused": sum(n for reason, n in stops.items() if reason.startswith("refused")),
-        "timeouts": programs.get("timeout", 0)
-        + sum("time" in str(row["reason"]).split("(")[0].split() for row in rows),
+        "timeouts": programs.get("timeout", 0) + programs.get(f"{PROOF}timeout", 0),
         "programs": dict(programs),
         "tokens_mean": round(sum(tokens) / len(tokens), 1) if tokens else None,
         "tokens_total": sum(tokens),
@@ -72,9 +73,14 @@ def details_of(rows: list[Row]) -> dict[str, Any]:
             row["problem_id"]: round(row["overlap"], 3) for row in rows if row.get("overlap")
         },
         "vote_calibration": vote_calibration([_majority(group) for group in groups])
-        if groups
+        if groups and not are_proofs(judged)
         else None,
     }
+
+
+def are_proofs(rows: Iterable[Row]) -> bool:
+    """Whether a prover judged them: each proof stands for itself, and none of them votes."""
+    return any(ending.startswith(PROOF) for row in rows for ending in row.get("programs") or [])
 
 
 def by_problem(rows: Iterable[Row]) -> dict[str, list[Row]]:

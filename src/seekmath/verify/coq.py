@@ -1,18 +1,29 @@
 """Proofs checked by Coq: the harness owns the statement, a model gives what follows ``Proof.``.
 
 One coqtop has loaded every library that statements use and goes back to that state after each
-check. A proof counts when Coq takes its ``Qed.`` and ``Print Assumptions`` names nothing but
-classical axioms of the standard library and what the statement itself assumes.
+check. A proof counts when Coq takes its ``Qed.`` and it rests on nothing but classical axioms of
+the standard library and what the statement itself assumes (``coq_axioms``).
 """
 
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Self
 
-from seekmath.verify.coq_session import Answer, CoqSession, Ended
+from seekmath.verify.coq_axioms import (
+    assumed_of,
+    is_classical,
+    is_plain,
+    libraries_of,
+    naming,
+    requires,
+    undefined_in,
+)
+from seekmath.verify.coq_session import Answer, CoqSession, Ended, check_installed
+from seekmath.verify.coq_tactics import PORTFOLIO
 from seekmath.verify.coq_text import (
     Statement,
     Unreadable,
@@ -20,31 +31,8 @@ from seekmath.verify.coq_text import (
     proof_sentences,
     read_statement,
 )
-from seekmath.verify.prover import Checked, Verdict
+from seekmath.verify.prover import Checked
 
-#: Axioms a proof may rest on: the classical ones of Coq's standard library.
-CLASSICAL_AXIOMS = frozenset(
-    {
-        "functional_extensionality_dep",
-        "sig_forall_dec",  # classical real numbers
-        "sig_not_dec",
-        "completeness",  # as axioms of older versions
-        "total_order_T",
-        "classic",
-        "proof_irrelevance",
-        "propositional_extensionality",
-        "Extensionality_Ensembles",
-        "eq_rect_eq",
-        "JMeq_eq",
-        "constructive_indefinite_description",
-        "constructive_definite_description",
-        "dependent_unique_choice",
-        "relational_choice",
-        "epsilon_statement",
-        "iota_statement",
-        "excluded_middle_informative",
-    }
-)
 # Loaded, not imported: a statement sees only what it requires itself.
 _PRELUDE = (
     "Set Silent.",
@@ -56,46 +44,15 @@ _PRELUDE = (
     "Require Classical Classical_Pred_Type ClassicalEpsilon ClassicalDescription.",
     "Require FunctionalExtensionality Coq.Numbers.Natural.Abstract.NDiv.",
 )
-_OPTIONAL = (
-    "Require Coquelicot.Coquelicot.",
-    "Require Interval.Tactic.",
-    "Require Hammer.Tactics.Tactics.",
-)
+_OPTIONAL = ("Require Coquelicot.Coquelicot.", "Require Hammer.Tactics.Tactics.")
+_CONTRIBUTED = ("Coquelicot", "Interval", "Hammer")
 # Tactics only: said after the claim, so that no statement is read otherwise for them.
 _TACTICS = "Import Lia Lra Psatz."
-
-_DESTRUCT = (
-    "repeat match goal with H : _ /\\ _ |- _ => destruct H | H : exists _, _ |- _ => destruct H end"
-)
-#: Automation without a model, as proofs tried in turn; the counterpart of Sledgehammer's list.
-PORTFOLIO = (
-    "reflexivity.",
-    "vm_compute; reflexivity.",
-    "intros; lia.",
-    "intros; lra.",
-    "intros; nra.",
-    "intros; nia.",
-    "intuition lia.",
-    "intuition lra.",
-    "intuition nra.",
-    "intuition nia.",
-    "intros; subst; field.",
-    "intros; subst; ring.",
-    "intros; subst; simpl in *; lia.",
-    "intros; subst; simpl in *; lra.",
-    "intros; subst; simpl in *; nra.",
-    "intros; subst; vm_compute; intuition discriminate.",
-    "intros; repeat split; auto; try lia; try lra; try nra.",
-    "intros; decompose record H; subst; nra.",
-    "intros; firstorder (subst; auto with arith zarith real; try lia; try lra).",
-    f"intros; {_DESTRUCT}; subst; try lia; try lra; try nra; nia.",
-    "intros; simpl in *; try lia; try nia; vm_compute; reflexivity.",
-    "intros; unfold not; intros; vm_compute in *; intuition (try discriminate; try congruence).",
-    "intros; repeat split; intros; "
-    "try (field; lra); try (vm_compute; reflexivity); try lra; try nra.",
-    "intros; repeat match goal with f : _ -> _, H : forall _, _ |- _ => "
-    "rewrite ?H in *; clear H end; try lra; try lia; try nra; nia.",
-)
+#: Processor time of each proof of the portfolio, seconds: the same wherever automation is a row.
+AUTOMATION_CPU_S = 2.5
+_ASK_CPU_S = 60.0
+# So many accepted proofs are asked about one by one before the libraries as a whole are.
+_SINGLY = 3
 
 
 class Coq:
@@ -106,12 +63,13 @@ class Coq:
         memory_mib: memory of coqtop.
         proof_cpu_s: processor time of a whole proof, seconds.
         unsafe: run coqtop without bubblewrap where that is missing.
+        list_axioms: name the axioms of each proof (a second or two of processor time for each).
+
+    coqtop starts with the first statement.
 
     Raises:
         BadInput: Coq or bubblewrap is missing.
     """
-
-    title = "Coq"
 
     def __init__(
         self,
@@ -119,14 +77,17 @@ class Coq:
         memory_mib: int = 4096,
         proof_cpu_s: float = 120.0,
         unsafe: bool = False,
+        list_axioms: bool = False,
     ) -> None:
+        check_installed(unsafe)
         self._cpu_s, self._proof_cpu_s = cpu_s, proof_cpu_s
         self._memory_mib, self._unsafe = memory_mib, unsafe
-        self._prelude = list(_PRELUDE)
-        self._libraries = ""
+        self._list_axioms = list_axioms
         self._session: CoqSession | None = None
         self._said: list[tuple[str, int]] = []  # since the base, each with the state after it
-        self._ready()
+        self._accepted = 0
+        self._sound: frozenset[str] | None = None  # libraries that rest on classical axioms alone
+        self._sound_requires: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -141,12 +102,16 @@ class Coq:
         self._session = None
         self._said = []
 
+    @cached_property
+    def title(self) -> str:
+        """With the version."""
+        return f"Coq {coq_version()}"
+
     def describe(self) -> str:
         """Version, libraries and isolation."""
-        told = subprocess.run(["coqtop", "--version"], capture_output=True, text=True, check=False)
-        version = re.search(r"version (\S+)", told.stdout)
+        found = ", ".join(coq_libraries())
         guarded = "bubblewrap" if shutil.which("bwrap") else "not isolated"
-        return f"Coq {version.group(1) if version else '?'}{self._libraries}, {guarded}"
+        return f"{self.title}{found and f' with {found}'}, {guarded}"
 
     def load(self, statement: str) -> Checked | None:
         """None where the statement loads, else why it does not."""
@@ -155,12 +120,7 @@ class Coq:
 
     def check(self, statement: str, proof: str) -> Checked:
         """Whether ``proof`` proves ``statement``."""
-        try:
-            lines = proof_sentences(proof)
-        except Unreadable as error:
-            return Checked("refused", str(error))
-        opened = self._opened(statement)
-        return opened if isinstance(opened, Checked) else self._attempt(opened, lines)
+        return self._check(statement, proof, self._cpu_s)
 
     def search(self, statement: str) -> Checked:
         """Try the portfolio; ``proof`` is the first that Coq accepts."""
@@ -168,11 +128,12 @@ class Coq:
             return failed
         spent = 0.0
         for proof in PORTFOLIO:
-            done = self.check(statement, proof)
+            done = self._check(statement, proof, AUTOMATION_CPU_S)
             spent += done.cpu_s
             if done.verdict == "proved":
-                return Checked("proved", "", done.assumptions, spent, proof)
-        return Checked("wrong", "no tactic of the portfolio proves it", (), spent)
+                return Checked("proved", "", done.assumptions, round(spent, 3), proof)
+        reason = "no proof of the portfolio is accepted"
+        return Checked("wrong", reason, cpu_s=round(spent, 3))
 
     def extract(self, statement: str, completion: str) -> str:
         """The proof in a model's completion."""
@@ -190,17 +151,58 @@ class Coq:
             self.close()
             return Checked("statement", str(ended))
 
+    def _check(self, source: str, proof: str, cpu_s: float) -> Checked:
+        try:
+            lines = proof_sentences(proof)
+        except Unreadable as error:
+            return Checked("refused", str(error))
+        if self._accepted >= _SINGLY and self._sound is None and not self._list_axioms:
+            self._examine_libraries()
+        for _ in range(2):
+            opened = self._opened(source)
+            if isinstance(opened, Checked):
+                return opened
+            done = self._attempt(opened, lines, cpu_s)
+            if done.verdict != "unrun":
+                return done
+        # A prover that dies of a proof twice has not accepted it.
+        return Checked("wrong", f"coqtop ends on it: {done.reason}", cpu_s=done.cpu_s)
+
     def _ready(self) -> CoqSession:
         if self._session is None:
-            session = CoqSession(self._prelude, self._memory_mib, self._unsafe)
+            session = CoqSession(_PRELUDE, self._memory_mib, self._unsafe)
             for require in _OPTIONAL:
-                if session.say(require, 60.0).error is None:
-                    name = require.split()[1].partition(".")[0]
-                    if name not in self._libraries:
-                        self._libraries += f" with {name}" if not self._libraries else f", {name}"
+                session.say(require, _ASK_CPU_S)
             session.base = session.state
             self._session = session
         return self._session
+
+    def _examine_libraries(self) -> None:
+        """Learn whether all that is loaded rests on classical axioms alone."""
+        session = self._ready()
+        self._said = []
+        session.back_to(session.base)
+        loaded = libraries_of(session.told("Print Libraries.", _ASK_CPU_S))
+        undefined = undefined_in(_roots(loaded))
+        self._sound = frozenset()
+        if undefined is None or session.say(naming(undefined, "undefined"), _ASK_CPU_S).error:
+            return
+        rests_on = assumed_of(session.told("Print Assumptions undefined.", _ASK_CPU_S))
+        if rests_on is not None and all(map(is_classical, rests_on)):
+            self._sound = loaded
+        session.back_to(session.base)
+
+    def _is_sound(self, session: CoqSession, statement: Statement) -> bool:
+        """Whether nothing that a proof can use rests on more than classical axioms."""
+        if not self._sound or not is_plain(statement):
+            return False
+        wanted = set(requires(statement)) - self._sound_requires
+        if wanted:
+            loaded = libraries_of(session.told("Print Libraries.", _ASK_CPU_S))
+            if not loaded or not loaded <= self._sound:
+                return False
+            self._sound_requires |= wanted
+        return "*** [" not in session.told("Print All.", _ASK_CPU_S)  # as axioms are shown
 
     def _open(self, source: str) -> Statement:
         """Say the statement, from the last sentence on that the session has in common with it."""
@@ -223,34 +225,70 @@ class Coq:
             self._said.append((sentence, answer.state))
         return statement
 
-    def _attempt(self, statement: Statement, lines: Sequence[str]) -> Checked:
+    def _attempt(self, statement: Statement, lines: Sequence[str], cpu_s: float) -> Checked:
         """Try a proof of the statement last told; the session ends where it began."""
         session = self._ready()
         state = session.state
         began = session.cpu_s()
         try:
-            done = self._say(session, statement, [*lines, "Qed."], began)
-            cpu_s = session.cpu_s() - began
+            done = self._say(session, statement, [*lines, "Qed."], cpu_s)
+            spent = session.cpu_s() - began
             session.back_to(state)
         except Ended as ended:
             self.close()
-            verdict: Verdict = "unrun"
-            if ended.why in ("timeout", "memory"):
-                verdict = "timeout" if ended.why == "timeout" else "memory"
-            return Checked(verdict, str(ended), cpu_s=self._cpu_s)
-        return Checked(done.verdict, done.reason, done.assumptions, round(cpu_s, 3))
+            return Checked(ended.why, str(ended), cpu_s=cpu_s)
+        return Checked(done.verdict, done.reason, done.assumptions, round(spent, 3))
 
     def _say(
-        self, session: CoqSession, statement: Statement, lines: Sequence[str], began: float
+        self, session: CoqSession, statement: Statement, lines: Sequence[str], cpu_s: float
     ) -> Checked:
+        began = session.cpu_s()
         for number, line in enumerate(lines, 1):
             left = self._proof_cpu_s - (session.cpu_s() - began)
-            answer = session.say(line, min(self._cpu_s, max(left, 0.1)))
+            answer = session.say(line, min(cpu_s, max(left, 0.1)))
             if answer.error is not None:
-                return _failed(answer, number, line, self._cpu_s)
-        mark = f"n{secrets.token_hex(8)}"
-        printed = session.said_after(f"Print Assumptions {statement.name}.", mark, self._cpu_s)
-        return _judged(printed, statement)
+                return _failed(answer, number, line, cpu_s)
+        self._accepted += 1
+        if not self._list_axioms and self._is_sound(session, statement):
+            session.check_count()
+            return Checked("proved")
+        printed = session.told(f"Print Assumptions {statement.name}.", _ASK_CPU_S)
+        session.check_count()
+        return self._judged(printed, statement)
+
+    def _judged(self, printed: str, statement: Statement) -> Checked:
+        """The verdict on a proof that Coq took, from what ``Print Assumptions`` said."""
+        taken = assumed_of(printed)
+        if taken is None:
+            return Checked("unrun", f"Print Assumptions said: {printed[:200]}")
+        allowed = set(statement.assumed)
+        others = [
+            one for one in taken if not (is_classical(one) or one.rpartition(".")[2] in allowed)
+        ]
+        if others:
+            return Checked("refused", f"rests on axioms: {', '.join(others)}", taken)
+        return Checked("proved", assumptions=taken if self._list_axioms else None)
+
+
+def coq_version() -> str:
+    """Of the coqtop on the PATH; "?" if it does not say."""
+    told = subprocess.run(["coqtop", "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version (\S+)", told.stdout)
+    return found.group(1) if found else "?"
+
+
+def coq_libraries() -> list[str]:
+    """Contributed libraries that are installed and that statements or proofs may use."""
+    told = subprocess.run(["coqtop", "-where"], capture_output=True, text=True, check=False)
+    folder = Path(told.stdout.strip(), "user-contrib")
+    return [name for name in _CONTRIBUTED if (folder / name).is_dir()]
+
+
+def _roots(loaded: frozenset[str]) -> frozenset[str]:
+    """Those libraries that the prelude names; they load all the others."""
+    named = " ".join(one for one in (*_PRELUDE, *_OPTIONAL) if one.startswith("Require"))
+    short = {word.rstrip(".").rpartition(".")[2] for word in named.split()} | {"Prelude"}
+    return frozenset(name for name in loaded if name.rpartition(".")[2] in short)
 
 
 def _failed(answer: Answer, number: int, line: str, cpu_s: float) -> Checked:
@@ -261,23 +299,3 @@ def _failed(answer: Answer, number: int, line: str, cpu_s: float) -> Checked:
     if "Out of memory" in error or "Stack overflow" in error:
         return Checked("memory", f"sentence {number}, {shown}: {error}")
     return Checked("wrong", f"sentence {number}, {shown}: {error}")
-
-
-def _judged(printed: str, statement: Statement) -> Checked:
-    """The verdict on a proof that Coq took, from what ``Print Assumptions`` said."""
-    if printed.startswith("Closed under the global context"):
-        return Checked("proved")
-    head, _, listed = printed.partition("Axioms:")
-    if head.strip() or not listed.strip():
-        return Checked("unrun", f"Print Assumptions said: {printed[:200]}")
-    names = re.findall(r"^(\S+)(?= |$)", listed, re.MULTILINE)
-    taken = tuple(name for name in names if name and not name.startswith(":"))
-    others = [name for name in taken if not _is_allowed(name, statement)]
-    if others or not taken:
-        return Checked("refused", f"rests on axioms: {', '.join(others)}", taken)
-    return Checked("proved", assumptions=taken)
-
-
-def _is_allowed(name: str, statement: Statement) -> bool:
-    last = name.rpartition(".")[2]
-    return last in CLASSICAL_AXIOMS or last in statement.assumed

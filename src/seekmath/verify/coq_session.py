@@ -9,6 +9,7 @@ killed if it does not heed that.
 import contextlib
 import os
 import re
+import secrets
 import selectors
 import shutil
 import signal
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from seekmath.core.files import BadInput
 from seekmath.verify.bubblewrap import open_command
@@ -32,10 +34,13 @@ _MAX_OUTPUT = 4 << 20
 _PARTS = ("/usr/bin", "/usr/lib/ocaml", "/usr/lib/coq", "/etc/ocamlfind.conf")
 
 
-class Ended(RuntimeError):
-    """coqtop is gone: ``why`` is timeout, memory or crash."""
+Why = Literal["timeout", "memory", "unrun", "refused"]
 
-    def __init__(self, why: str, message: str) -> None:
+
+class Ended(RuntimeError):
+    """coqtop is gone, and why."""
+
+    def __init__(self, why: Why, message: str) -> None:
         super().__init__(message)
         self.why = why
 
@@ -76,6 +81,7 @@ class CoqSession:
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, into)
         self._pid = 0
+        self._sent, self._answered = 1, 0  # the first prompt answers none
         self.state = 0
         try:
             self._prompt(60.0)
@@ -102,20 +108,32 @@ class CoqSession:
         Raises:
             Ended: coqtop died or had to be killed.
         """
-        self._out.clear()
-        self._error.clear()
         self._send(sentence)
         return self._prompt(cpu_s)
 
-    def said_after(self, sentences: str, mark: str, cpu_s: float) -> str:
-        """What ``sentences`` print, between two marks that nobody could know before.
+    def check_count(self) -> None:
+        """Make sure that coqtop has answered as many sentences as it was told, after ``told``.
+
+        What is one sentence to us and two to coqtop would show here.
+
+        Raises:
+            Ended: it has answered more; it was killed.
+        """
+        if self._answered + len(_PROMPT.findall(self._error)) != self._sent:
+            self.close()
+            raise Ended("refused", "coqtop read more sentences in it than there are")
+
+    def told(self, query: str, cpu_s: float) -> str:
+        """What a query prints, between two marks that nobody could know before.
 
         Whatever was printed earlier, and however it was meant to be read, stays outside.
+
+        Raises:
+            Ended: coqtop died or had to be killed.
         """
-        self._out.clear()
-        self._error.clear()
+        mark = f"n{secrets.token_hex(8)}"
         marks = [f"Check (fun {mark}{place} : Prop => {mark}{place})." for place in "ab"]
-        self._send(f"{marks[0]}\n{sentences}\n{marks[1]}\nCheck {mark}_end.")
+        self._send(f"{marks[0]}\n{query}\n{marks[1]}\nCheck {mark}_end.", sentences=4)
         end = f"{mark}_end was not found".encode()
         deadline = time.monotonic() + cpu_s * _WALL_FACTOR
         while not _after(self._error, end) or f"=> {mark}b".encode() not in self._out:
@@ -134,7 +152,7 @@ class CoqSession:
         """
         if self.say(f"BackTo {state}.", 10.0).state != state:
             self.close()
-            raise Ended("crash", "coqtop lost count of its sentences")
+            raise Ended("unrun", "coqtop lost count of its sentences")
 
     def close(self) -> None:
         """End coqtop."""
@@ -147,8 +165,12 @@ class CoqSession:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str, sentences: int = 1) -> None:
         assert self._process.stdin
+        self._answered += len(_PROMPT.findall(self._error))
+        self._sent += sentences
+        self._out.clear()
+        self._error.clear()
         try:
             self._process.stdin.write(text.encode() + b"\n")
             self._process.stdin.flush()
@@ -185,22 +207,34 @@ class CoqSession:
             key.data.extend(piece)
             if len(key.data) > _MAX_OUTPUT:
                 self.close()
-                raise Ended("crash", f"more than {_MAX_OUTPUT >> 20} MiB of output")
+                raise Ended("unrun", f"more than {_MAX_OUTPUT >> 20} MiB of output")
 
     def _died(self) -> None:
         told = self._error.decode(errors="replace").strip()[-300:]
         self.close()
         memory = "emory" in told or "Stack overflow" in told
-        raise Ended("memory" if memory else "crash", told or "coqtop ended")
+        raise Ended("memory" if memory else "unrun", told or "coqtop ended")
 
 
-def _start(memory_mib: int, unsafe: bool) -> subprocess.Popen[bytes]:
+def check_installed(unsafe: bool) -> str:
+    """Where coqtop is.
+
+    Raises:
+        BadInput: it is nowhere, or what would isolate it is not.
+    """
     program = shutil.which("coqtop")
     if program is None:
         raise BadInput(
             "Coq is not installed (Debian and Ubuntu: apt install coq libcoq-coquelicot "
             "libcoq-interval libcoq-hammer bubblewrap)"
         )
+    if not unsafe and shutil.which("bwrap") is None:
+        raise BadInput("bubblewrap is not installed (Debian and Ubuntu: apt install bubblewrap)")
+    return program
+
+
+def _start(memory_mib: int, unsafe: bool) -> subprocess.Popen[bytes]:
+    program = check_installed(unsafe)
     command = [program, "-q", "-emacs"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp"}
     if unsafe and shutil.which("bwrap") is None:

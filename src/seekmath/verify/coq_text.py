@@ -21,12 +21,13 @@ _TACTIC = re.compile(r"[a-z_(\[]|Unshelve\s*\.$")
 _FORBIDDEN = re.compile(
     r"(?<![\w'.])(admit|give_up|native_compute|native_cast_no_check|par\s*:|prompt)(?![\w'])"
 )
+# In any number and order.
+_ATTRIBUTES = r"(?:#\[[^\]]*\]\s*|(?:Local|Global|Program|Polymorphic|Monomorphic)\s+)*"
 _CLAIM = re.compile(
-    r"^\s*(?:#\[[^\]]*\]\s*)?(?:Local\s+|Global\s+|Program\s+)?"
-    r"(?:Theorem|Lemma|Fact|Remark|Corollary|Proposition|Property|Example)\s+([\w']+)"
+    _ATTRIBUTES + r"(?:Theorem|Lemma|Fact|Remark|Corollary|Proposition|Property|Example)\s+([\w']+)"
 )
 _ASSUMED = re.compile(
-    r"^\s*(?:Axioms?|Parameters?|Conjecture|Hypothes[ie]s|Variables?)\b(.*)", re.DOTALL
+    _ATTRIBUTES + r"(?:Axioms?|Parameters?|Conjectures?|Hypothes[ie]s|Variables?)\b(.*)", re.DOTALL
 )
 _OWN_NAME = re.compile(r"[A-Za-z_][\w']*")
 _FENCE = re.compile(r"```(?:coq|rocq|ocaml)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)

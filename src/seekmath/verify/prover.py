@@ -16,14 +16,14 @@ class Checked:
             ``statement``: the statement itself does not load; ``unrun``: the prover failed, which
             says nothing about the proof.
         reason: the prover's message, or ours; empty where proved.
-        assumptions: axioms that the proof rests on.
+        assumptions: axioms that the proof rests on; None where they were not listed.
         cpu_s: processor time, seconds.
         proof: the proof that was found, where the prover sought it itself.
     """
 
     verdict: Verdict
     reason: str = ""
-    assumptions: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] | None = None
     cpu_s: float = 0.0
     proof: str = ""
 
@@ -55,9 +55,12 @@ def proof_prompt(informal_statement: str, informal_proof: str, formal_statement:
     """The prompt of informal-to-formal proving (section 2.3.3; Jiang et al., 2022).
 
     Informal statement and proof stand in a comment, the formal statement after it; the model goes
-    on with the formal proof.
+    on with the formal proof. Without an informal statement the formal one stands alone.
     """
+    formal = f"Formal:\n{formal_statement.strip()}\n"
+    if not informal_statement.strip():
+        return formal
     return (
         f"Informal:\n(*### Problem\n\n{informal_statement.strip()}\n\n"
-        f"### Solution\n\n{informal_proof.strip()} *)\n\nFormal:\n{formal_statement.strip()}\n"
+        f"### Solution\n\n{informal_proof.strip()} *)\n\n{formal}"
     )
