@@ -1,10 +1,15 @@
 """A function of one's own in place of fastText: checked, and its faults told in plain words."""
 
+import re
+
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from seekmath.core.files import BadInput
 from seekmath.mine.scorer import user_scorer
+
+from ..conftest import ROOT
 
 TEXTS = pa.array(["a proof", "a recipe", ""])
 
@@ -49,3 +54,25 @@ def test_a_file_without_the_function_is_refused(tmp_path):
         scorer(tmp_path, "1 / 0")
     with pytest.raises(BadInput, match="no such file"):
         user_scorer(str(tmp_path / "none.py"))
+
+
+def test_a_model_of_the_real_fasttext_scores_as_the_documentation_says(tmp_path):
+    fasttext = pytest.importorskip("fasttext", reason="the package fasttext-numpy2")
+    lines = [
+        "__label__math let x be prime so the proof ends",
+        "__label__other stir the soup and eat",
+    ]
+    (tmp_path / "train.txt").write_text("\n".join(lines * 40))
+    model = fasttext.train_supervised(
+        str(tmp_path / "train.txt"), dim=8, minCount=1, epoch=9, lr=0.5, thread=1, verbose=0
+    )
+    model.save_model(str(tmp_path / "math.bin"))
+    pages = (ROOT / "docs/mining.md").read_text("utf-8")
+    code = re.search(r"```python\n(# my_scorer.py.*?)```", pages, re.S)[1]
+    score = scorer(tmp_path, code.replace("math.bin", str(tmp_path / "math.bin")))
+    texts = ["let x be\n\nprime", "stir soup", "", "nothing known"]
+    found = score(pa.array(texts))
+    alone = [dict(zip(*model.predict(" ".join(t.split()), k=-1), strict=True)) for t in texts]
+    expected = [min(one.get("__label__math", 0.0), 1.0) for one in alone]
+    assert np.allclose(found, expected, atol=1e-6)
+    assert found[0] > 0.9 > 0.1 > found[1]
