@@ -64,7 +64,7 @@ def test_a_model_of_the_real_fasttext_scores_as_the_documentation_says(tmp_path)
     ]
     (tmp_path / "train.txt").write_text("\n".join(lines * 40))
     model = fasttext.train_supervised(
-        str(tmp_path / "train.txt"), dim=8, minCount=1, epoch=9, lr=0.5, thread=1, verbose=0
+        str(tmp_path / "train.txt"), dim=8, minCount=1, epoch=20, lr=0.1, thread=1, verbose=0
     )
     model.save_model(str(tmp_path / "math.bin"))
     pages = (ROOT / "docs/mining.md").read_text("utf-8")
