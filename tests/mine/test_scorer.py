@@ -62,10 +62,12 @@ def test_a_model_of_the_real_fasttext_scores_as_the_documentation_says(tmp_path)
         "__label__math let x be prime so the proof ends",
         "__label__other stir the soup and eat",
     ]
-    (tmp_path / "train.txt").write_text("\n".join(lines * 40))
+    (tmp_path / "train.txt").write_text("\n".join(lines * 500))
+    # A matrix of 64 MiB lies in fresh memory, of which fastText leaves a part as it finds it.
     model = fasttext.train_supervised(
-        str(tmp_path / "train.txt"), dim=8, minCount=1, epoch=20, lr=0.1, thread=1, verbose=0
-    )
+        str(tmp_path / "train.txt"), dim=16, minCount=1, epoch=5, lr=0.1, wordNgrams=2,
+        bucket=1 << 20, thread=1, verbose=0,
+    )  # fmt: skip
     model.save_model(str(tmp_path / "math.bin"))
     pages = (ROOT / "docs/mining.md").read_text("utf-8")
     code = re.search(r"```python\n(# my_scorer.py.*?)```", pages, re.S)[1]
