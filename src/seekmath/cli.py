@@ -46,6 +46,9 @@ _COMMANDS = {
     ),
     "prove": _Entry("Check formal proofs with Coq or Isabelle.", "prove:prove"),
     "report": _Entry("Write the HTML report of a run.", "report:report"),
+    "reproduce": _Entry(
+        "Run the paper's experiments; give each claim a verdict.", "reproduce:reproduce"
+    ),
     "doctor": _Entry(
         "Say what this machine has: sandbox, provers, GPUs, packages.", "report:doctor"
     ),

@@ -1,0 +1,125 @@
+"""``seekmath reproduce``: the paper's tables and figures at a chosen size. Floor 7."""
+
+import math
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from seekmath.reproduce.sizes import Size
+
+
+@click.command("reproduce")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--size", default="laptop", show_default=True, help="nano, laptop, workstation, gpu.")
+@click.option("--seeds", type=int, help="Trainings of each arm.  [default: the size's]")
+@click.option("--out", default="runs/reproduce", show_default=True, help="Folder of all runs.")
+@click.option("--threads", type=int, help="CPU threads; 0 leaves torch's choice.")
+@click.option("--list", "listing", is_flag=True, help="Say what each claims, costs and has done.")
+@click.option("--page", metavar="FILE", help="Write the page of all results to FILE and stop.")
+@click.option(
+    "--results",
+    default="benchmarks/results",
+    show_default=True,
+    help="Folder whose reproduce-*.json the page shows.",
+)
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def reproduce(
+    names: tuple[str, ...],
+    size: str,
+    seeds: int | None,
+    out: str,
+    threads: int | None,
+    listing: bool,
+    page: str | None,
+    results: str,
+    quiet: bool,
+) -> None:
+    """Run the paper's experiments NAME…, and give each claim a verdict with its interval.
+
+    Killed at any moment, the same command resumes. Example:
+
+        seekmath reproduce --list
+        seekmath reproduce figure-7 --size nano
+        seekmath reproduce --page docs/reproduction.md
+    """
+    from seekmath.core.complaints import unknown
+    from seekmath.core.files import BadInput
+    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.sizes import SIZES
+
+    if page:
+        _write_page(page, Path(results))
+        return
+    if size not in SIZES:
+        raise BadInput(unknown("--size", size, list(SIZES)))
+    chosen = _sized(SIZES[size], threads)
+    numbers = list(range(seeds or chosen.seeds))
+    if listing:
+        _list(chosen, numbers, Path(out))
+        return
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise BadInput(unknown("NAME", name, list(EXPERIMENTS)))
+    if not names:
+        raise BadInput(f"name an experiment: {', '.join(EXPERIMENTS)}; --list says more")
+    _run(names, chosen, numbers, Path(out), quiet)
+
+
+def _sized(size: "Size", threads: int | None) -> "Size":
+    from dataclasses import replace
+
+    return size if threads is None else replace(size, threads=threads)
+
+
+def _run(names: tuple[str, ...], size: "Size", seeds: list[int], out: Path, quiet: bool) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from seekmath.core.files import read_json
+    from seekmath.core.log import Display
+    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.page import experiment_section
+    from seekmath.reproduce.runner import reproduce as run_experiment
+
+    command = shlex.join(["seekmath", *sys.argv[1:]])
+    for name in names:
+        with Display(quiet=quiet) as display:
+            path = run_experiment(name, EXPERIMENTS[name], size, seeds, out, display, command)
+        Console().print(Markdown(experiment_section(read_json(path), path.name)))
+        click.echo(f"result: {path}")
+
+
+def _list(size: "Size", seeds: list[int], out: Path) -> None:
+    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.runner import cost
+
+    click.echo(f"size {size.name}, {len(seeds)} seeds, runs in {out / size.name}")
+    for name, experiment in EXPERIMENTS.items():
+        done = cost(experiment, size, seeds, out)
+        left = (
+            "unknown until a stage of each type ran"
+            if math.isnan(done.left)
+            else (f"{done.left:.0f} minutes")
+        )
+        click.echo(f"\n{name}: {experiment.title} ({experiment.place})")
+        for claim in experiment.claims(size):
+            click.echo(f"  - {claim.text}")
+        click.echo(
+            f"  {done.finished} of {done.stages} stages done in {done.spent:.0f} minutes;"
+            f" left: {left}"
+        )
+
+
+def _write_page(page: str, results: Path) -> None:
+    from seekmath.core.files import BadInput
+    from seekmath.reproduce.page import write_page
+
+    files = sorted(results.glob("reproduce-*.json"))
+    if not files:
+        raise BadInput(f"--results: {results} holds no reproduce-*.json")
+    write_page(files, Path(page))
+    click.echo(f"written to {page}")

@@ -1,0 +1,57 @@
+"""Stages that experiments share, by the names that they have in every run directory."""
+
+from typing import Any
+
+from seekmath.reproduce.experiment import Stages
+from seekmath.reproduce.sizes import Size
+
+PROBLEMS = "world/problems/train.jsonl"
+BENCHMARKS = "world/benchmarks"
+
+
+def on(size: Size, body: dict[str, Any]) -> dict[str, Any]:
+    """``body`` with where it runs."""
+    return {**body, "threads": size.threads, "device": size.device}
+
+
+def mined(size: Size) -> Stages:
+    """The embedded web and what is mined of it; labels serve measuring only."""
+    return {
+        "world": dict(size.world),
+        "mine": {
+            "crawl": ["world/warc"],
+            "seeds": "world/seeds.txt",
+            "benchmarks": BENCHMARKS,
+            "labels": "world/truth.parquet",
+            **size.mine,
+        },
+    }
+
+
+def tuned(size: Size) -> Stages:
+    """From the web to the SFT model that reinforcement starts from."""
+    return {
+        **mined(size),
+        "tokenize": {"corpus": {"math": "mine/corpus"}, "vocab_size": size.vocab_size},
+        "pretrain": on(size, {"tokens": "tokenize", **size.pretrain}),
+        "sft": on(size, {"model": "pretrain/model", "problems": PROBLEMS, **size.sft}),
+    }
+
+
+def reinforced(size: Size, model: str = "sft/model", **changes: Any) -> dict[str, Any]:
+    """A stage of type grpo on the chain-of-thought problems of mini-gsm8k."""
+    return on(size, {"type": "grpo", "model": model, "problems": PROBLEMS, **size.grpo, **changes})
+
+
+def measured(size: Size, models: dict[str, str], **changes: Any) -> dict[str, Any]:
+    """A stage of type evaluate on every mini benchmark, greedy unless ``changes`` say more."""
+    return on(
+        size,
+        {
+            "type": "evaluate",
+            "models": models,
+            "benchmarks": BENCHMARKS,
+            "max_new_tokens": size.max_new_tokens,
+            **changes,
+        },
+    )

@@ -1,0 +1,36 @@
+"""What an experiment is: stages to run, what is measured of them, and the claims under test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seekmath.reproduce.claims import Claim, Measured
+from seekmath.reproduce.sizes import Size
+
+#: A stage's body as a recipe has it: its type and settings.
+Stages = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One of the paper's tables or figures.
+
+    Attributes:
+        title: what the table or figure shows.
+        place: where it stands in the paper.
+        stages: size → stages in order; stages of one name are the same in every experiment, so
+            that experiments share their runs.
+        measure: run directory of one seed, size → values of every arm.
+        claims: size → the claims under test.
+        paper: rows of the paper's own table: arm → measure → value as printed.
+        differs: how this differs from the paper's own experiment.
+    """
+
+    title: str
+    place: str
+    stages: Callable[[Size], Stages]
+    measure: Callable[[Path, Size], Measured]
+    claims: Callable[[Size], list[Claim]]
+    paper: dict[str, dict[str, float]]
+    differs: str

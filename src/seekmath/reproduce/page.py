@@ -1,0 +1,100 @@
+"""Results as Markdown: for the terminal one experiment, for docs/reproduction.md all of them."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from seekmath.core.files import BadInput, read_json
+
+_HEAD = """# The paper, re-enacted
+
+This page is written by `seekmath reproduce --page`; every figure comes from a result file in
+`benchmarks/results/`, with the command that made it.
+
+What small models on a generated world can say: whether the machinery does what the paper says that
+it does (rounds that converge, groups whose advantages move a policy, votes that sharpen), with
+seeds, intervals and paired comparisons. What they cannot say: how large an effect is at 1.3B or 7B
+parameters on the real web. A model of a few million parameters that learns sums from a few million
+tokens has other limits than one that has read the web, and a claim that fails here may hold there,
+as one that holds here may fail there. A verdict is given only where a 95% interval over seeds, and
+one over problems, leave no other. Nothing was tuned so that a claim holds.
+"""
+_SIGNS = {"holds": "✓", "does not hold": "✗", "cannot be told": "?"}
+
+
+def write_page(results: Iterable[Path], out: Path) -> None:
+    """Write the page of all ``results`` (JSON files) to ``out``.
+
+    Raises:
+        BadInput: a file is no result of an experiment.
+    """
+    parts = [_HEAD, *(experiment_section(_result(path), path.name) for path in results)]
+    out.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _result(path: Path) -> dict[str, Any]:
+    value = read_json(path)
+    if not isinstance(value, dict) or "claims" not in value or "arms" not in value:
+        raise BadInput(f"{path}: not the result of an experiment (it has no claims or arms)")
+    return value
+
+
+def experiment_section(result: dict[str, Any], source: str) -> str:
+    """One experiment: verdicts, its table beside the paper's, what differs."""
+    seeds = len(result["seeds"])
+    lines = [
+        f"## {result['title']} ({result['experiment']})",
+        "",
+        f"{result['place']}. Size {result['size']}, {seeds} seeds, {result['minutes']} minutes of"
+        f" {result['machine']} on {result['date']}; `{result['command']}`; {source}.",
+        "",
+        *_claims(result["claims"]),
+        "",
+        *_table(result["arms"], "here, mean over seeds (95% interval)", _ours),
+        "",
+    ]
+    if result["paper"]:
+        lines += [*_table(result["paper"], "the paper", lambda value: f"{100 * value:.1f}"), ""]
+    return "\n".join([*lines, f"What differs: {result['differs']}", ""])
+
+
+def _claims(claims: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "| claim | verdict | difference | over seeds | over problems |",
+        "|---|---|---|---|---|",
+    ]
+    for claim in claims:
+        verdict = f"{_SIGNS[claim['verdict']]} {claim['verdict']}"
+        if claim["verdict"] == "cannot be told":
+            verdict += " at this size"
+        problems = _span(claim["over_problems"]) if claim["over_problems"] else ""
+        lines.append(
+            f"| {claim['text']} | {verdict} | {100 * claim['mean']:+.1f} |"
+            f" {_span(claim['over_seeds'])} | {problems} |"
+        )
+    return lines
+
+
+def _span(ends: list[float | None]) -> str:
+    low, high = ends
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return "one seed"
+    return f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+
+def _ours(value: dict[str, Any]) -> str:
+    mean, low, high = value["mean"], value["low"], value["high"]
+    if low is None or math.isnan(low):
+        return f"{100 * mean:.1f}"
+    return f"{100 * mean:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _table(arms: dict[str, dict[str, Any]], title: str, shown: Any) -> list[str]:
+    """Arms side by side, a line for each measure."""
+    measures = list(dict.fromkeys(measure for row in arms.values() for measure in row))
+    lines = [f"| {title} | {' | '.join(arms)} |", "|---" * (len(arms) + 1) + "|"]
+    for measure in measures:
+        cells = [shown(row[measure]) if measure in row else "" for row in arms.values()]
+        lines.append(f"| {measure} | {' | '.join(cells)} |")
+    return lines

@@ -1,0 +1,132 @@
+"""Run an experiment over its seeds, judge its claims, write its result.
+
+Every seed of a size has one run directory, which all experiments share: a stage that two of them
+need is run once. Results stand beside it, whole, so a killed experiment goes on where it was.
+"""
+
+import math
+import statistics
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from seekmath.core.artifact import machine, read_manifest, versions
+from seekmath.core.files import whole_file, write_json
+from seekmath.core.log import Display
+from seekmath.core.recipe import load_recipe
+from seekmath.core.run import run_recipe
+from seekmath.report.gain import t_interval
+from seekmath.reproduce.claims import Measured, judge
+from seekmath.reproduce.experiment import Experiment, Stages
+from seekmath.reproduce.sizes import Size
+from seekmath.stages import STAGES
+
+
+def reproduce(
+    name: str,
+    experiment: Experiment,
+    size: Size,
+    seeds: list[int],
+    out: Path,
+    display: Display,
+    command: str = "",
+) -> Path:
+    """Run, measure and judge; the file of the result.
+
+    Raises:
+        BadInput: another process works in a run directory of the experiment.
+        KeyboardInterrupt: interrupted; the same call resumes.
+    """
+    stages = experiment.stages(size)
+    runs = [run_seed(name, stages, size, seed, out, display) for seed in seeds]
+    found = [experiment.measure(run, size) for run in runs]
+    path = out / size.name / "results" / f"{name}.json"
+    write_json(
+        path,
+        {
+            "experiment": name,
+            "title": experiment.title,
+            "place": experiment.place,
+            "size": size.name,
+            "seeds": seeds,
+            "claims": [judge(claim, found) for claim in experiment.claims(size)],
+            "arms": summary(found),
+            "paper": experiment.paper,
+            "differs": experiment.differs,
+            "minutes": round(sum(map(_minutes, runs, [stages] * len(runs))), 1),
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": machine(),
+            "versions": versions(),
+            "command": command,
+        },
+    )
+    return path
+
+
+def run_seed(name: str, stages: Stages, size: Size, seed: int, out: Path, display: Display) -> Path:
+    """Run the stages of one seed that are not finished; its run directory."""
+    run = out / size.name / f"seed-{seed}"
+    recipe = run / "recipes" / f"{name}.yaml"
+    with whole_file(recipe) as file:
+        yaml.safe_dump(
+            {"name": f"{name}-{size.name}", "seed": seed, "stages": stages}, file, sort_keys=False
+        )
+    display.say(f"[bold]{name}[/] at size {size.name}, seed {seed}")
+    run_recipe(load_recipe(recipe, [], STAGES), run, display)
+    return run
+
+
+def summary(found: list[Measured]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Arm → measure → mean over seeds with its t interval, and the value of each seed."""
+    return {
+        arm: {measure: _over_seeds(found, arm, measure) for measure in found[0][arm]}
+        for arm in found[0]
+        if all(arm in measured for measured in found)
+    }
+
+
+def _over_seeds(found: list[Measured], arm: str, measure: str) -> dict[str, Any]:
+    values = [statistics.fmean(measured[arm][measure].values()) for measured in found]
+    mean, low, high = t_interval(values)
+    return {"mean": mean, "low": low, "high": high, "by_seed": values}
+
+
+def _minutes(run: Path, stages: Stages) -> float:
+    manifests = [read_manifest(run / stage) for stage in stages]
+    return sum(manifest.wall_s for manifest in manifests if manifest) / 60
+
+
+class Cost(NamedTuple):
+    """Stages that are finished and in all, minutes they took, minutes that the rest will take."""
+
+    finished: int
+    stages: int
+    spent: float
+    left: float
+
+
+def cost(experiment: Experiment, size: Size, seeds: list[int], out: Path) -> Cost:
+    """What an experiment has cost on this machine, and what its rest will.
+
+    An unfinished stage is expected to take as long as finished ones of its type did, in any run
+    directory of the size; ``left`` is NaN where none has.
+    """
+    folder = out / size.name
+    took: dict[str, list[float]] = {}
+    for path in sorted(folder.glob("seed-*/*/stage.json")):
+        manifest = read_manifest(path.parent)
+        if manifest and manifest.state == "finished":
+            took.setdefault(manifest.type, []).append(manifest.wall_s / 60)
+    finished, spent, left = 0, 0.0, 0.0
+    bodies = experiment.stages(size)
+    for seed in seeds:
+        for name, body in bodies.items():
+            manifest = read_manifest(folder / f"seed-{seed}" / name)
+            if manifest and manifest.state == "finished":
+                finished, spent = finished + 1, spent + manifest.wall_s / 60
+            else:
+                times = took.get(body.get("type", name))
+                left += statistics.median(times) if times else math.nan
+    return Cost(finished, len(bodies) * len(seeds), spent, left)

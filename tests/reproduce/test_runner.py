@@ -1,0 +1,82 @@
+"""Experiments at a size of minutes: stages are shared, results whole, verdicts from seeds."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from seekmath.core.files import read_json
+from seekmath.core.log import Display
+from seekmath.core.recipe import load_recipe
+from seekmath.reproduce.experiments import EXPERIMENTS
+from seekmath.reproduce.page import write_page
+from seekmath.reproduce.runner import cost, reproduce
+from seekmath.reproduce.sizes import SIZES
+from seekmath.stages import STAGES
+
+NANO = replace(SIZES["nano"], threads=1)
+SMALL = replace(
+    NANO,
+    world={**NANO.world, "pages": 200, "training_problems": {"gsm8k": 20}},
+    mine={**NANO.mine, "least_updates": 500},
+)
+
+
+def run(name, size, seeds, out):
+    with Display(quiet=True) as display:
+        return reproduce(name, EXPERIMENTS[name], size, seeds, out, display, "the command")
+
+
+def test_figure_2_is_measured_over_seeds_and_resumes(tmp_path):
+    path = run("figure-2", SMALL, [0, 1], tmp_path)
+    result = read_json(path)
+    assert [claim["verdict"] for claim in result["claims"]]
+    assert len(result["arms"]["last round"]["recall"]["by_seed"]) == 2
+    stages = {m: m.read_bytes() for m in tmp_path.glob("nano/seed-*/*/stage.json")}
+    assert len(stages) == 4
+    again = read_json(run("figure-2", SMALL, [0, 1], tmp_path))
+    assert {m: m.read_bytes() for m in stages} == stages
+    assert again["arms"] == result["arms"]
+
+
+def test_cost_is_known_once_a_stage_of_each_type_ran(tmp_path):
+    experiment = EXPERIMENTS["figure-2"]
+    before = cost(experiment, SMALL, [0, 1], tmp_path)
+    assert (before.finished, before.stages) == (0, 4)
+    assert math.isnan(before.left)
+    run("figure-2", SMALL, [0], tmp_path)
+    half = cost(experiment, SMALL, [0, 1], tmp_path)
+    assert half.finished == 2
+    assert half.left == pytest.approx(half.spent)
+    assert math.isnan(cost(EXPERIMENTS["figure-7"], SMALL, [0], tmp_path).left)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=lambda size: size.name)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_is_a_valid_recipe_and_shares_its_stages(name, size, tmp_path):
+    experiment = EXPERIMENTS[name]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps({"stages": experiment.stages(size)}))
+    stages = {stage.name: stage for stage in load_recipe(path, [], STAGES).stages}
+    for other in EXPERIMENTS.values():
+        for stage, body in other.stages(size).items():
+            assert stage not in stages or body == experiment.stages(size)[stage]
+
+
+@pytest.mark.timeout(600)
+def test_figure_7_at_nano_size(tmp_path):
+    path = run("figure-7", NANO, [0], tmp_path)
+    result = read_json(path)
+    assert {claim["verdict"] for claim in result["claims"]} == {"cannot be told"}  # one seed
+    for model in ("sft", "grpo"):
+        row = result["arms"][model]
+        passed = [row[f"pass@{k}"]["mean"] for k in NANO.ks]
+        assert passed == sorted(passed)
+        assert row["maj@1"]["mean"] == pytest.approx(row["pass@1"]["mean"])
+        assert all(row[f"maj@{k}"]["mean"] <= row[f"pass@{k}"]["mean"] + 1e-12 for k in NANO.ks)
+    write_page([path], tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "RL raises Maj@8." in page
+    assert "| pass@8 |" in page
+    assert "97.3" in page  # the paper's own figure beside ours
