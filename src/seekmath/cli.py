@@ -1,4 +1,4 @@
-"""The command line: find the command, call it, turn every end into an exit code. Floor 6.
+"""The command line: find the command, call it, turn every end into an exit code. Floor 7.
 
 Exit codes: 0 done, 1 a fault of ours, 2 bad input; and, where the same command resumes, 3 waiting
 for a person, 130 interrupted.

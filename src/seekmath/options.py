@@ -1,4 +1,4 @@
-"""A command for each stage, made from its settings: one option per field. Floor 6, beside cli."""
+"""A command for each stage, made from its settings: one option per field. Floor 7, beside cli."""
 
 import string
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Commands on answers: ``grade``, ``compare``, ``run-programs``. Floor 6."""
+"""Commands on answers: ``grade``, ``compare``, ``run-programs``. Floor 7."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Commands on pages and mining runs: ``extract``, ``mine plan``, ``annotate``. Floor 6."""
+"""Commands on pages and mining runs: ``extract``, ``mine plan``, ``annotate``. Floor 7."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""``seekmath prove``: formal proofs checked by a prover. Floor 6."""
+"""``seekmath prove``: formal proofs checked by a prover. Floor 7."""
 
 import json
 from pathlib import Path

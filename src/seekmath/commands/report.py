@@ -1,4 +1,4 @@
-"""What there is to look at: ``report`` and ``doctor``. Floor 6."""
+"""What there is to look at: ``report`` and ``doctor``. Floor 7."""
 
 import json
 from pathlib import Path

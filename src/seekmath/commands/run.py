@@ -1,4 +1,4 @@
-"""Whole recipes and single stages: ``seekmath run`` and what each stage command calls. Floor 6."""
+"""Whole recipes and single stages: ``seekmath run`` and what each stage command calls. Floor 7."""
 
 import json
 from pathlib import Path

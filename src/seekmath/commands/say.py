@@ -1,4 +1,4 @@
-"""How commands print what they found. Floor 6."""
+"""How commands print what they found. Floor 7."""
 
 import json
 from typing import Any

@@ -127,7 +127,7 @@ FIGURE_5 = Experiment(
 # Figure 6
 
 
-def _rounds(size: Size) -> dict[str, dict[str, int | float | str]]:
+def _rounds(size: Size) -> Stages:
     steps = size.grpo["steps"] // size.iterations
     return {
         f"iteration-{number}": {
