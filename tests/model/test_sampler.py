@@ -3,6 +3,7 @@ import torch
 
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model
+from seekmath.model.group_cache import GroupCache
 from seekmath.model.logprobs import completion_logprobs
 from seekmath.model.sampler import sample
 from seekmath.model.sizes import sized
@@ -130,3 +131,14 @@ def test_every_family_samples_what_a_full_forward_says(family, tmp_path):
             assert completion.logprobs == pytest.approx(
                 row[: len(completion.logprobs)], abs=1e-4, rel=1e-4
             )
+
+
+def test_fixed_shapes_draw_the_same(model, monkeypatch):
+    begin = GroupCache.begin
+    wanted = draw(model, n=8, max_rows=16)
+    monkeypatch.setattr(GroupCache, "begin", lambda *a, fixed: begin(*a, fixed=True))
+    found = draw(model, n=8, max_rows=16)
+    for group, expected in zip(found, wanted, strict=True):
+        for one, other in zip(group, expected, strict=True):
+            assert one.token_ids == other.token_ids
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from seekmath.model.attention import attend
 from seekmath.model.decoder import LayerCache
+from seekmath.model.replay import Replay
 
 # Own slots are added in lots: most samples end long before their limit.
 _FIRST_SLOTS = 64
@@ -46,6 +47,9 @@ class GroupCache:
         started_R: the step at which each row began.
         limit: steps a row may take, and so the length of the ring.
         step: the step under way, from 0.
+        fixed: whether tensors keep address and shape from step to step as long as they can, which
+            costs products with slots not yet in use; for ``replay``.
+        replay: the recorded step; it holds until tensors move.
     """
 
     prompts: list[LayerCache]
@@ -55,13 +59,21 @@ class GroupCache:
     started_R: Tensor
     limit: int
     step: int = 0
+    fixed: bool = False
+    replay: Replay | None = None
 
     def __post_init__(self) -> None:
+        self._own_bias: Tensor | None = None
         self._arrange()
 
     @classmethod
     def begin(
-        cls, prompts: list[LayerCache], prompt_lengths: Tensor, samples: int, limit: int
+        cls,
+        prompts: list[LayerCache],
+        prompt_lengths: Tensor,
+        samples: int,
+        limit: int,
+        fixed: bool = False,
     ) -> "GroupCache":
         """``samples`` rows of each prompt, about to take their first step."""
         keys = prompts[0].keys
@@ -69,23 +81,40 @@ class GroupCache:
         none = keys.new_zeros(rows, keys.shape[1], 0, keys.shape[3])
         groups = torch.arange(keys.shape[0], device=keys.device).repeat_interleave(samples)
         own = [LayerCache(none, none) for _ in prompts]
-        return cls(prompts, own, prompt_lengths, groups, torch.zeros_like(groups), limit)
+        started = torch.zeros_like(groups)
+        return cls(prompts, own, prompt_lengths, groups, started, limit, fixed=fixed)
 
-    def begin_step(self) -> None:
-        """Make room for the tokens of this step and note what each row may look at."""
+    def begin_step(self) -> bool:
+        """Make room for the tokens of this step and note what each row may look at.
+
+        Returns:
+            Whether tensors have another address or shape than in the last step.
+        """
         keys = self.own[0].keys
-        self._slot = self.step % self.limit
-        self._seen = min(self.step + 1, self.limit)
-        if self._seen > keys.shape[2]:
+        slot = self.step % self.limit
+        needed = min(self.step + 1, self.limit)
+        moved = needed > keys.shape[2]
+        if moved:
             more = min(self.limit, max(2 * keys.shape[2], _FIRST_SLOTS)) - keys.shape[2]
             self.own = [
                 LayerCache(F.pad(c.keys, (0, 0, 0, more)), F.pad(c.values, (0, 0, 0, more)))
                 for c in self.own
             ]
-        age_S = (self._slot - torch.arange(self._seen, device=keys.device)) % self.limit
+            keys = self.own[0].keys
+        self._seen = keys.shape[2] if self.fixed else needed
+        # Slots not yet in use are the oldest of the ring, and so hidden.
+        age_S = (slot - torch.arange(self._seen, device=keys.device)) % self.limit
         hidden_RS = age_S > self.step - self.started_R[:, None]
         ahead_RS = torch.zeros_like(hidden_RS, dtype=keys.dtype).masked_fill_(hidden_RS, -torch.inf)
-        self._own_bias = ahead_RS.repeat_interleave(keys.shape[1], dim=0)[:, None]
+        bias = ahead_RS.repeat_interleave(keys.shape[1], dim=0)[:, None]
+        if moved or self._own_bias is None or not self.fixed:
+            moved, self._own_bias = True, bias
+            self._slot = torch.tensor([slot], device=keys.device)
+            self.replay = None
+        else:
+            self._own_bias.copy_(bias)
+            self._slot.fill_(slot)
+        return moved
 
     def end_step(self) -> None:
         """All layers have written: the next token takes the next slot."""
@@ -96,8 +125,9 @@ class GroupCache:
         rows, heads, _, width = query_RHTD.shape
         own, prompts = self.own[layer], self.prompts[layer]
         pairs = own.keys.shape[1]
-        own.keys[:, :, self._slot] = key_RKTD[:, :, 0]
-        own.values[:, :, self._slot] = value_RKTD[:, :, 0]
+        own.keys.index_copy_(2, self._slot, key_RKTD)
+        own.values.index_copy_(2, self._slot, value_RKTD)
+        assert self._own_bias is not None  # begin_step comes first
         query_RKED = (query_RHTD * (1 / math.sqrt(width))).reshape(rows, pairs, -1, width)
         prompt_score_RHL = self._by_row(
             torch.baddbmm(
@@ -137,6 +167,7 @@ class GroupCache:
             self.started_R[kept],
             self.limit,
             self.step,
+            self.fixed,
         )
 
     def join(self, fresh: "GroupCache") -> "GroupCache":
@@ -157,6 +188,7 @@ class GroupCache:
             torch.cat([self.started_R, fresh.started_R + self.step]),
             self.limit,
             self.step,
+            self.fixed,
         )
 
     def _arrange(self) -> None:

@@ -18,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+#: What a setting's name stands for.
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
 
 class Multiplies(nn.Module):
     """A module with a matrix that it multiplies by.

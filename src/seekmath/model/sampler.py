@@ -9,6 +9,7 @@ does not depend on what else is in the batch.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 from seekmath.core.seeds import derive
 from seekmath.model.decoder import Decoder
 from seekmath.model.group_cache import GroupCache, Recorder
+from seekmath.model.linear import rounded_once
+from seekmath.model.replay import Replay
 
 # Ended rows are dropped once they are this share of the batch: copying the cache costs too.
 _COMPACT_SHARE = 0.15
@@ -43,12 +46,12 @@ class _Rows:
 
     prompt_R: Tensor
     sample_R: Tensor
-    key_R: Tensor  # 64-bit seed of the row's draws
     length_R: Tensor  # tokens fed so far, and so the position of the next
     last_R: Tensor  # the token to feed next
     count_R: Tensor  # completion tokens so far
     token_RN: Tensor
     logprob_RN: Tensor
+    uniform_RN: Tensor  # the row's draws in [0, 1), one for each token
     ended_R: Tensor
     stopped_R: Tensor
 
@@ -111,6 +114,19 @@ def sample(
     stops = torch.tensor(sorted(stop_ids) or [-1], device=device)
     plan = _Plan(n, max_new_tokens, temperature, top_p, stops, context, ended)
     keys = prompt_keys or list(range(len(prompts)))
+    with rounded_once(model):
+        return _run(model, plan, prompts, keys, seed, max_rows)
+
+
+def _run(
+    model: Decoder,
+    plan: _Plan,
+    prompts: list[list[int]],
+    keys: list[int],
+    seed: int,
+    max_rows: int,
+) -> list[list[Completion]]:
+    n, device = plan.n, plan.stops.device
     # Longest first: prompts of like length are prefilled together.
     waiting = deque(sorted(range(len(prompts)), key=lambda p: -len(prompts[p])))
     done: list[list[Completion]] = [[Completion([], [], "")] * n for _ in prompts]
@@ -148,7 +164,9 @@ def _prefill(model: Decoder, plan: _Plan, heads: list[list[int]]) -> GroupCache:
     tokens_PT = torch.tensor([head + [0] * (width - len(head)) for head in heads], device=device)
     recorder = Recorder()
     model.hidden(tokens_PT, cache=recorder)
-    return GroupCache.begin(recorder.layers, lengths_P, plan.n, plan.new_tokens)
+    return GroupCache.begin(
+        recorder.layers, lengths_P, plan.n, plan.new_tokens, fixed=device.type == "cuda"
+    )
 
 
 def _fresh_rows(
@@ -171,12 +189,14 @@ def _fresh_rows(
     return _Rows(
         prompt_R=column([p for p, _ in pairs]),
         sample_R=column([s for _, s in pairs]),
-        key_R=column([derive(seed, "sample", keys[p], s) for p, s in pairs]),
         length_R=column([len(prompts[p]) - 1 for p, _ in pairs]),
         last_R=column([prompts[p][-1] for p, _ in pairs]),
         count_R=zeros(count),
         token_RN=zeros(count, plan.new_tokens),
         logprob_RN=zeros(count, plan.new_tokens, dtype=torch.float32),
+        uniform_RN=_uniform(
+            [derive(seed, "sample", keys[p], s) for p, s in pairs], plan.new_tokens
+        ).to(device),
         ended_R=zeros(count, dtype=torch.bool),
         stopped_R=zeros(count, dtype=torch.bool),
     )
@@ -184,29 +204,35 @@ def _fresh_rows(
 
 def _decode(model: Decoder, rows: _Rows, cache: GroupCache) -> Tensor:
     """Feed each row's last token; the (R, V) logits of its next."""
-    cache.begin_step()
-    hidden_R1C = model.hidden(
-        rows.last_R[:, None], positions_BT=rows.length_R[:, None], cache=cache
-    )
+    if cache.begin_step() and cache.fixed and rows.last_R.is_cuda:
+        cache.replay = Replay(partial(_logits, model, cache), rows.last_R, rows.length_R)
+    if cache.replay is None:
+        logits_RV = _logits(model, cache, rows.last_R, rows.length_R)
+    else:
+        logits_RV = cache.replay(rows.last_R, rows.length_R)
     cache.end_step()
+    return logits_RV
+
+
+def _logits(model: Decoder, cache: GroupCache, last_R: Tensor, length_R: Tensor) -> Tensor:
+    hidden_R1C = model.hidden(last_R[:, None], positions_BT=length_R[:, None], cache=cache)
     return model.logits(hidden_R1C[:, 0])
 
 
 def _draw(plan: _Plan, rows: _Rows, logits_RV: Tensor) -> None:
     """Choose each row's next token and note it; rows that have ended stay as they are."""
+    # A row that has ended waits for its removal: what it draws is never read.
+    place_R1 = rows.count_R.clamp(max=plan.new_tokens - 1)[:, None]
     # A greedy choice is noted with its probability at temperature 1.
     scaled_RV = logits_RV.float() / (plan.temperature or 1.0)
     probability_RV = torch.softmax(scaled_RV, dim=-1)
     if plan.temperature > 0:
         if plan.top_p < 1:
             probability_RV = nucleus(probability_RV, plan.top_p)
-        uniform_R1 = _uniform(rows.key_R, rows.count_R)[:, None]
-        token_R = _inverse_cdf(probability_RV, uniform_R1)
+        token_R = _inverse_cdf(probability_RV, rows.uniform_RN.gather(1, place_R1))
     else:
         token_R = logits_RV.argmax(dim=-1)
     logprob_R = probability_RV.gather(1, token_R[:, None])[:, 0].log()
-    # A row that has ended waits for its removal: what it draws is never read.
-    place_R1 = rows.count_R.clamp(max=plan.new_tokens - 1)[:, None]
     going_R = ~rows.ended_R
     _note(rows.token_RN, place_R1, token_R, going_R)
     _note(rows.logprob_RN, place_R1, logprob_R, going_R)
@@ -251,17 +277,16 @@ def nucleus(probability_RV: Tensor, top_p: float) -> Tensor:
     return kept_RV / kept_RV.sum(dim=-1, keepdim=True)
 
 
-def _uniform(key_R: Tensor, position_R: Tensor) -> Tensor:
-    """A number in [0, 1) for each (row key, position): splitmix64, counter-based."""
-    state = key_R.cpu().numpy().astype(np.uint64)
-    state += (position_R.cpu().numpy().astype(np.uint64) + np.uint64(1)) * np.uint64(
-        0x9E3779B97F4A7C15
-    )
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
+def _uniform(keys: list[int], count: int) -> Tensor:
+    """Numbers in [0, 1) for each (row key, position), (R, count): splitmix64, counter-based."""
+    position_N = np.arange(1, count + 1, dtype=np.uint64)
+    state_RN = np.array(keys, dtype=np.int64).astype(np.uint64)[:, None]
+    state_RN = state_RN + position_N * np.uint64(0x9E3779B97F4A7C15)
+    state_RN = (state_RN ^ (state_RN >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state_RN = (state_RN ^ (state_RN >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    state_RN ^= state_RN >> np.uint64(31)
     # 24 bits: every value is exact in fp32 and below one.
-    return torch.from_numpy((state >> np.uint64(40)).astype(np.float32) / 2**24).to(key_R.device)
+    return torch.from_numpy((state_RN >> np.uint64(40)).astype(np.float32) / 2**24)
 
 
 def _collect(rows: _Rows, done: list[list[Completion]]) -> None:

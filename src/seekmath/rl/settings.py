@@ -169,6 +169,10 @@ class GrpoSettings(OptimizerSettings):
     temperature: float = Field(1.0, gt=0, description="Temperature of sampling and of the policy.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling; 1 samples from all.")
     max_new_tokens: int = Field(1024, ge=1, description="Longest completion (paper: 1,024).")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32",
+        description="What the linear layers multiply in; weights, sums and the rest stay in fp32.",
+    )
     micro_batch_tokens: int = Field(
         8192,
         ge=1,

@@ -20,6 +20,7 @@ from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model, save_model
+from seekmath.model.linear import PRECISIONS, compute_in
 from seekmath.rl.alarms import Diverged, alarms, check, read_lines
 from seekmath.rl.iterations import begin_iteration
 from seekmath.rl.method import Method, Setup
@@ -61,6 +62,7 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     policy = load_model(settings.model, str(pick_device(settings.device)))
+    compute_in(policy, PRECISIONS[settings.precision])
     tokenizer = Tokenizer.load(settings.model)
     context = policy.config.max_position_embeddings
     questions, dropped = read_questions(settings, tokenizer, context)
