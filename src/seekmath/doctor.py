@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from seekmath.core.files import BadInput
+from seekmath.verify.coq import coq_libraries, coq_version
 from seekmath.verify.execution import Program
 from seekmath.verify.sandbox import Backend, Sandbox
 
@@ -21,7 +22,6 @@ _EXTRAS = {
     "tools": ("sympy",),
 }
 _PROVERS = {
-    "coq": (("coqtop", "--version"), "Debian: apt install coq"),
     "isabelle": (("isabelle", "version"), "isabelle.in.tum.de"),
     "lean": (("lean", "--version"), "leanprover.github.io"),
 }
@@ -35,6 +35,7 @@ def examine() -> dict[str, Any]:
         "gpus": _gpus(),
         "sandbox native": _sandbox("native"),
         "sandbox bubblewrap": _sandbox("bubblewrap"),
+        "prover coq": _coq(),
         **{f"prover {name}": _prover(*how) for name, how in _PROVERS.items()},
         **{f"extra {name}": _extra(name, packages) for name, packages in _EXTRAS.items()},
     }
@@ -69,6 +70,16 @@ def _sandbox(backend: Backend) -> str:
     except (BadInput, RuntimeError) as error:
         return f"not usable: {error}"
     return f"holds: {layers}" if end.stdout == "42\n" else f"not usable: {end.error}"
+
+
+def _coq() -> str:
+    """Its version, what it can load, and what its hammer needs."""
+    path = shutil.which("coqtop")
+    if path is None:
+        return "not found (Debian: apt install coq)"
+    found = ", ".join(coq_libraries()) or "no contributed libraries"
+    eprover = "eprover found" if shutil.which("eprover") else "no eprover"
+    return f"Coq {coq_version()}, {found}, {eprover} ({path})"
 
 
 def _prover(command: tuple[str, ...], where: str) -> str:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from seekmath.cli import commands
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
-from seekmath.verify.prove import prove_file, write_prompts
+from seekmath.verify.prove import prove_file, read_work, write_prompts
 from seekmath.verify.prover import Checked
 
 
@@ -54,13 +54,16 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def test_the_row_carries_the_prover_and_automation_beside_the_model(files, tmp_path) -> None:
     statements, proofs = files
     out = tmp_path / "out.jsonl"
-    row = prove_file(statements, out, Parity(), proofs=proofs, automation=True, title="T")
+    work = read_work(statements, proofs, automation=True, title="T")
+    row = prove_file(work, out, Parity())
     assert row["row"] == "T (Parity)"
-    assert row["model"]["proved"] == 2
-    assert row["model"]["accuracy"] == 0.5
+    assert row["model"]["proved"] == row["model"]["statements_proved"] == 2
+    assert row["model"]["accuracy"] == pytest.approx((1 / 2 + 1 / 2 + 0) / 3)
+    assert (row["model"]["statements"], row["model"]["without_proof"]) == (3, 1)
     assert row["automation"]["proved"] == 2
     assert row["automation"]["statements"] == 3
     found = {(r["name"], r["by"], r["sample"]): r["verdict"] for r in read_jsonl(out)}
+    assert list(found) == [(job.name, job.by, job.sample) for job in work.jobs]
     assert found["a", "model", 1] == "proved"
     assert found["a", "model", 0] == found["b", "model", 1] == "wrong"
 
@@ -70,12 +73,12 @@ def test_a_killed_run_goes_on_where_it_was(files, tmp_path, killed_after: int) -
     statements, proofs = files
     out = tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        prove_file(statements, out, Parity(killed_after), proofs=proofs)
+        prove_file(read_work(statements, proofs), out, Parity(killed_after))
     assert not out.exists()
     with open(tmp_path / "out.jsonl.unfinished", "a") as file:
         file.write('{"torn')
     rest = Parity(4 - killed_after)
-    assert prove_file(statements, out, rest, proofs=proofs)["model"]["proofs"] == 4
+    assert prove_file(read_work(statements, proofs), out, rest)["model"]["proofs"] == 4
     assert rest.checks == 0
     assert not (tmp_path / "out.jsonl.unfinished").exists()
 
@@ -83,11 +86,21 @@ def test_a_killed_run_goes_on_where_it_was(files, tmp_path, killed_after: int) -
 def test_bad_files_say_what_is_wrong(files, tmp_path) -> None:
     statements, proofs = files
     with pytest.raises(BadInput, match="no statement is named 'a'"):
-        prove_file(statements, tmp_path / "o", Parity(), proofs=proofs, split="y")
+        read_work(statements, proofs, split="y")
     with pytest.raises(BadInput, match="needs a field statement"):
-        prove_file(proofs, tmp_path / "o", Parity(), proofs=proofs)
+        read_work(proofs, proofs)
     with pytest.raises(BadInput, match="nothing to check"):
-        prove_file(statements, tmp_path / "o", Parity())
+        read_work(statements)
+
+
+def test_files_are_told_of_before_a_prover_is_missed(
+    files, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    given = ["prove", str(tmp_path / "none.jsonl"), "--automation", "--out", str(tmp_path / "o")]
+    assert "no such file" in str(CliRunner().invoke(commands, given).exception)
+    given[1] = str(files[0])
+    assert "Coq is not installed" in str(CliRunner().invoke(commands, given).exception)
 
 
 def test_prompts_hold_both_sides(files, tmp_path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from seekmath.commands.bounds import bounds
 from seekmath.commands.say import short
 
 
@@ -145,20 +146,6 @@ def compare(a: str, b: str, as_json: bool) -> None:
 @click.option("--recorded", default="", help="Field with the result of an earlier run.")
 @click.option("--gold", default="", help="Field with the right answer, to grade against.")
 @click.option(
-    "--cpu-s",
-    type=click.FloatRange(0.1),
-    default=10.0,
-    show_default=True,
-    help="Processor time of a program, seconds.",
-)
-@click.option(
-    "--memory-mib",
-    type=click.IntRange(1),
-    default=1024,
-    show_default=True,
-    help="Memory of a program.",
-)
-@click.option(
     "--workers",
     type=click.IntRange(1),
     default=1,
@@ -173,9 +160,13 @@ def compare(a: str, b: str, as_json: bool) -> None:
     show_default=True,
     help="How programs are isolated.",
 )
-@click.option("--unsafe", is_flag=True, help="Run them even where they cannot be isolated.")
-@click.option("--quiet", is_flag=True, help="No progress display.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@bounds(
+    cpu_of="a program",
+    memory_of="a program",
+    memory_mib=1024,
+    least_mib=1,
+    unsafe="Run them even where they cannot be isolated.",
+)
 def run_programs(
     programs: str,
     out: str,

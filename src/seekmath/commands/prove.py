@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seekmath.commands.bounds import bounds
+
 if TYPE_CHECKING:
     from seekmath.verify.prover import Prover
 
@@ -34,25 +36,16 @@ if TYPE_CHECKING:
     "--server",
     default="",
     metavar="HOST:PORT:PASSWORD",
-    help="A running Isabelle server; else one is started.",
+    help="A running Isabelle server, else ISABELLE_SERVER, else one is started.",
 )
-@click.option(
-    "--cpu-s",
-    type=click.FloatRange(0.1),
-    default=10.0,
-    show_default=True,
-    help="Processor time of one tactic, seconds.",
+@click.option("--axioms", is_flag=True, help="List what each accepted proof rests on; slower.")
+@bounds(
+    cpu_of="one tactic",
+    memory_of="Coq",
+    memory_mib=4096,
+    least_mib=512,
+    unsafe="Run Coq even where it cannot be isolated.",
 )
-@click.option(
-    "--memory-mib",
-    type=click.IntRange(512),
-    default=4096,
-    show_default=True,
-    help="Memory of Coq.",
-)
-@click.option("--unsafe", is_flag=True, help="Run Coq even where it cannot be isolated.")
-@click.option("--quiet", is_flag=True, help="No progress display.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def prove(
     statements: str,
     proofs: str | None,
@@ -63,6 +56,7 @@ def prove(
     title: str,
     which: str,
     server: str,
+    axioms: bool,
     cpu_s: float,
     memory_mib: int,
     unsafe: bool,
@@ -72,13 +66,14 @@ def prove(
     """Check proofs of the formal STATEMENTS (JSON lines with name and statement; .gz too).
 
     A proof is only what stands between "Proof." and "Qed."; it cannot change its statement, add
-    an axiom or leave a gap. Interrupted, the same command resumes. Example:
+    an axiom or leave a gap. Interrupted, the same command resumes. To ask a model for proofs and
+    judge them, see seekmath evaluate. Example:
 
         seekmath prove statements.jsonl --proofs proofs.jsonl --automation --out checked.jsonl
     """
     from seekmath.core.files import BadInput
     from seekmath.core.log import Display
-    from seekmath.verify.prove import prove_file, write_prompts
+    from seekmath.verify.prove import prove_file, read_work, write_prompts
 
     if informal:
         count = write_prompts(Path(statements), Path(informal), Path(out), split)
@@ -86,19 +81,17 @@ def prove(
         return
     if not proofs and not automation:
         raise BadInput("prove: give --proofs FILE, --automation or both; or --informal FILE")
-    prover = _open(which, server, cpu_s, memory_mib, unsafe)
+    given = Path(proofs) if proofs else None
+    work = read_work(Path(statements), given, automation=automation, split=split, title=title)
+    prover = _open(which, server, axioms, cpu_s, memory_mib, unsafe)
     try:
         with Display(quiet=quiet) as display:
             display.say(f"prover: {prover.describe()}")
             display.start("prove")
             row = prove_file(
-                Path(statements),
+                work,
                 Path(out),
                 prover,
-                proofs=Path(proofs) if proofs else None,
-                automation=automation,
-                split=split,
-                title=title,
                 progress=lambda done, total: display.update(done, total, "proofs"),
             )
     finally:
@@ -106,14 +99,16 @@ def prove(
     click.echo(json.dumps(row, ensure_ascii=False) if as_json else _told(row, out))
 
 
-def _open(which: str, server: str, cpu_s: float, memory_mib: int, unsafe: bool) -> "Prover":
+def _open(
+    which: str, server: str, axioms: bool, cpu_s: float, memory_mib: int, unsafe: bool
+) -> "Prover":
     if which == "isabelle":
         from seekmath.verify.isabelle import Isabelle
 
         return Isabelle(server)
     from seekmath.verify.coq import Coq
 
-    return Coq(cpu_s, memory_mib, unsafe=unsafe)
+    return Coq(cpu_s, memory_mib, unsafe=unsafe, list_axioms=axioms)
 
 
 def _told(row: dict[str, Any], out: str) -> str:
@@ -122,7 +117,10 @@ def _told(row: dict[str, Any], out: str) -> str:
         if found := row.get(by):
             verdicts = ", ".join(f"{count} {name}" for name, count in found["verdicts"].items())
             lines.append(
-                f"{by}: {found['proved']} of {found['proofs']} proved "
-                f"({found['accuracy']:.1%}); {verdicts}"
+                f"{by}: {found['statements_proved']} of {found['statements']} statements proved; "
+                f"{found['proved']} of {found['proofs']} proofs, mean {found['accuracy']:.1%}; "
+                f"{verdicts}"
             )
+            if found["without_proof"]:
+                lines.append(f"  {found['without_proof']} without a proof count as unproved")
     return "\n".join([*lines, f"written to {out}"])

@@ -4,7 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -27,50 +27,81 @@ class Job(NamedTuple):
     sample: int
 
 
-def prove_file(
+@dataclass(frozen=True)
+class Work:
+    """What there is to check.
+
+    Attributes:
+        jobs: each proof, and each statement for automation, in the order of the files.
+        names: of the statements, those without any proof among them.
+        title: of the benchmark, for the row's name.
+        sources: the files and settings that it came from.
+    """
+
+    jobs: tuple[Job, ...]
+    names: tuple[str, ...]
+    title: str
+    sources: dict[str, Any]
+
+
+def read_work(
     statements: Path,
-    out: Path,
-    prover: Prover,
-    *,
     proofs: Path | None = None,
+    *,
     automation: bool = False,
     split: str = "",
     title: str = "",
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:
-    """Check the proofs of a JSON-lines file against statements that a model cannot touch.
-
-    Killed, the same call goes on after the last proof that was judged.
+) -> Work:
+    """Read the files, before any prover is started.
 
     Args:
         statements: lines with name and statement (or miniF2F's fields).
-        out: JSON lines with name, by, sample, verdict, reason, assumptions, proof and cpu_s.
-        prover: what checks them.
         proofs: lines with name and proof, or a model's completion; several of a name are samples.
         automation: let the prover's own automation try each statement too.
         split: take the statements whose field split is this.
-        title: of the benchmark, for the row's name.
-        progress: told how many are done, of how many.
-
-    Returns:
-        The row: its name carries the prover; statements, proofs, each verdict, proved, and beside
-        it what automation alone proved.
+        title: of the benchmark; else the file's name.
 
     Raises:
         BadInput: a line lacks a field, or a proof names no statement.
     """
     known = _statements(statements, split)
-    jobs = list(_jobs(known, proofs, automation))
+    jobs = tuple(_jobs(known, proofs, automation))
     if not jobs:
         raise BadInput(f"{proofs or statements}: nothing to check; give proofs or automation")
-    jobs.sort(key=lambda job: job.statement)  # those with the same head cost the least
-    kept = out.with_name(out.name + ".unfinished")
-    identity: dict[str, Any] = {
+    sources: dict[str, Any] = {
         "statements": str(statements),
         "proofs": str(proofs or ""),
         "split": split,
     }
-    identity |= {"automation": automation, "prover": prover.describe(), "jobs": len(jobs)}
+    sources |= {"automation": automation, "jobs": len(jobs)}
+    return Work(jobs, tuple(known), title or statements.name.partition(".")[0], sources)
+
+
+def prove_file(
+    work: Work,
+    out: Path,
+    prover: Prover,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Check proofs against statements that a model cannot touch.
+
+    Killed, the same call goes on after the last proof that was judged.
+
+    Args:
+        work: what to check.
+        out: JSON lines with name, by, sample, verdict, reason, assumptions, cpu_s and proof, in
+            the order of the work.
+        prover: what checks them.
+        progress: told how many are done, of how many.
+
+    Returns:
+        The row: its name carries the prover; statements, proofs, each verdict, proved, and beside
+        it what automation alone proved.
+    """
+    jobs = sorted(work.jobs, key=lambda job: job.statement)  # same heads together cost the least
+    kept = out.with_name(out.name + ".unfinished")
+    identity = {**work.sources, "prover": prover.describe()}
     rows = _resumed(kept, identity)
     kept.parent.mkdir(parents=True, exist_ok=True)
     with open(kept, "a", encoding="utf-8") as file:
@@ -81,9 +112,11 @@ def prove_file(
             rows.append(_row(job, prover))
             _append(file, rows[-1])
     progress(len(rows), len(jobs))
+    places = {(job.name, job.by, job.sample): place for place, job in enumerate(work.jobs)}
+    rows.sort(key=lambda row: places[row["name"], row["by"], row["sample"]])
     write_jsonl(out, rows)
     kept.unlink()
-    return summary(rows, title or statements.name.partition(".")[0], prover.title)
+    return summary(rows, f"{work.title} ({prover.title})", len(work.names))
 
 
 def write_prompts(statements: Path, informal: Path, out: Path, split: str = "") -> int:
@@ -114,20 +147,27 @@ def write_prompts(statements: Path, informal: Path, out: Path, split: str = "") 
     return write_jsonl(out, rows)
 
 
-def summary(rows: list[dict[str, Any]], title: str, prover: str) -> dict[str, Any]:
-    """The row of a table: verdicts of the model's proofs, automation's beside them."""
-    row: dict[str, Any] = {"row": f"{title} ({prover})"}
+def summary(rows: list[dict[str, Any]], title: str, statements: int) -> dict[str, Any]:
+    """The row of a table: verdicts of the model's proofs, automation's beside them.
+
+    ``accuracy`` is the mean over all statements of the share of their proofs that hold; of one
+    without any proof it is 0.
+    """
+    row: dict[str, Any] = {"row": title}
     for by in ("model", "automation"):
         own = [one for one in rows if one["by"] == by]
         if not own:
             continue
-        names = {one["name"] for one in own}
+        shares: dict[str, list[bool]] = {}
+        for one in own:
+            shares.setdefault(one["name"], []).append(one["verdict"] == "proved")
         row[by] = {
-            "statements": len(names),
+            "statements": statements,
+            "without_proof": statements - len(shares),
+            "statements_proved": sum(any(share) for share in shares.values()),
+            "accuracy": sum(sum(share) / len(share) for share in shares.values()) / statements,
             "proofs": len(own),
-            "proved": sum(one["verdict"] == "proved" for one in own),
-            "statements_proved": len({o["name"] for o in own if o["verdict"] == "proved"}),
-            "accuracy": sum(one["verdict"] == "proved" for one in own) / len(own),
+            "proved": sum(sum(share) for share in shares.values()),
             "verdicts": dict(Counter(one["verdict"] for one in own).most_common()),
             "cpu_s": round(sum(one["cpu_s"] for one in own), 1),
         }
