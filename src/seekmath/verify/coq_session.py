@@ -29,7 +29,7 @@ _MARKUP = re.compile(r"</?(?:infomsg|warning|prompt)>")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LOOK_S = 0.02
 _GRACE_S = 1.0  # of processor time, between the interrupt and the kill
-_WALL_FACTOR = 20.0
+_WALL_FACTOR = 200.0
 _MAX_OUTPUT = 4 << 20
 _PARTS = ("/usr/bin", "/usr/lib/ocaml", "/usr/lib/coq", "/etc/ocamlfind.conf")
 

@@ -5,6 +5,7 @@ tactics are tried on each first, then Sledgehammer itself.
 """
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -42,6 +43,9 @@ _GAP = re.compile(r"(?:\bby\s+|\busing\s+[^\n]*\s+by\s+)?\bsledgehammer\b(?:\s*\
 _TRY = re.compile(r"Try this: (.+?) \(\d", re.DOTALL)
 _COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
 _ORACLES = "thm_oracles"
+_SERVER = "ISABELLE_SERVER"
+_MAX_FILLED = 32
+_PURGE_S = 30.0
 _EVALUATION = "holds_by_evaluation"  # what the tactic eval rests on
 _FENCE = re.compile(r"```(?:isabelle)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 
@@ -50,7 +54,8 @@ class Isabelle:
     """A session of a running Isabelle server, or of one that is started.
 
     Args:
-        server: HOST:PORT:PASSWORD; if empty, ``isabelle server`` is asked for one.
+        server: HOST:PORT:PASSWORD; if empty, what ISABELLE_SERVER holds; else ``isabelle server``
+            is asked for one.
         wall_s: time of one check, seconds; Isabelle runs on threads of its own.
         session: the logic to start.
 
@@ -58,10 +63,8 @@ class Isabelle:
         BadInput: no Isabelle, no server, or the session does not start.
     """
 
-    title = "Isabelle"
-
     def __init__(self, server: str = "", wall_s: float = 120.0, session: str = "HOL") -> None:
-        host, port, password = _place(server or _own_server())
+        host, port, password = _place(server or os.environ.get(_SERVER, "") or _own_server())
         self._wall_s = wall_s
         self._count = 0
         self._connection = IsabelleConnection(host, port, password)
@@ -73,11 +76,15 @@ class Isabelle:
         self._session = started["session_id"]
         self._folder = tempfile.TemporaryDirectory(prefix="seekmath-isabelle-")
 
-    def describe(self) -> str:
+    @property
+    def title(self) -> str:
         """The version that the server tells."""
         told = self._connection.greeting
-        version = told.get("isabelle_name") or told.get("isabelle_id") or "Isabelle"
-        return f"{version} through its server, not isolated"
+        return str(told.get("isabelle_name") or told.get("isabelle_id") or "Isabelle")
+
+    def describe(self) -> str:
+        """The version, and what isolates it."""
+        return f"{self.title} through its server, not isolated"
 
     def close(self) -> None:
         """Stop the session and leave the server."""
@@ -97,11 +104,16 @@ class Isabelle:
         if "(*" in text or "*)" in text:
             return Checked("refused", "a comment does not end")
         try:
-            while gap := _GAP.search(text):
+            for _ in range(_MAX_FILLED):
+                gap = _GAP.search(text)
+                if gap is None:
+                    break
                 filled = self._filled(statement, text, gap)
                 if filled is None:
                     return Checked("wrong", "Sledgehammer fills no gap of it", proof=text)
                 text = filled
+            else:
+                return Checked("refused", f"more than {_MAX_FILLED} gaps", proof=text)
             return self._verdict(statement, name.group(1), text)
         except IsabelleTimeout:
             return Checked("timeout", f"more than {self._wall_s:g} s", proof=text)
@@ -135,8 +147,10 @@ class Isabelle:
         for message in _messages(said):
             if found := _TRY.search(message):
                 step = found.group(1).strip()
+                # ``apply`` closes one of several goals: the gap goes on after it.
+                left = "\n  sledgehammer" if step.startswith("apply") else ""
                 if not _FORBIDDEN.search(step):
-                    return f"{before}{step}{after}"
+                    return f"{before}{step}{left}{after}"
         return None
 
     def _verdict(self, statement: str, name: str, text: str) -> Checked:
@@ -146,7 +160,7 @@ class Isabelle:
         told = [one for one in _messages(done) if one.startswith("oracles:")]
         if len(told) != 1:
             return Checked("unrun", "Isabelle did not tell the oracles of the theorem", proof=text)
-        oracles = tuple(re.findall(r"[\w.]+", told[0].removeprefix("oracles:")))
+        oracles = _oracles(told[0].removeprefix("oracles:"))
         if others := [one for one in oracles if not one.endswith(_EVALUATION)]:
             reason = f"rests on oracles: {', '.join(others)}"
             return Checked("refused", reason, oracles, proof=text)
@@ -170,6 +184,17 @@ class Isabelle:
             return self._connection.command("use_theories", wanted, self._wall_s)
         finally:
             path.unlink()
+            self._forget(theory)
+
+    def _forget(self, theory: str) -> None:
+        """Let the session drop a theory that was checked; it would keep each for ever."""
+        named = {
+            "session_id": self._session,
+            "theories": [theory],
+            "master_dir": self._folder.name,
+        }
+        with contextlib.suppress(BadInput, IsabelleTimeout, OSError):
+            self._connection.command("purge_theories", named, _PURGE_S)
 
 
 def _claim(statement: str) -> str:
@@ -179,15 +204,29 @@ def _claim(statement: str) -> str:
 
 def _errors(done: dict[str, Any]) -> list[str]:
     """Why a theory was not taken; empty where every command of it succeeded."""
-    found = [str(one.get("message", one)) for one in done.get("errors", [])]
+    found = [_plain(str(one.get("message", one))) for one in done.get("errors", [])]
     for node in done.get("nodes", []):
-        found += [one["message"] for one in node["messages"] if one["kind"] == "error"]
+        found += [_plain(one["message"]) for one in node["messages"] if one["kind"] == "error"]
         status = node["status"]
         if not found and (status["failed"] or status["unprocessed"] or status["canceled"]):
             found.append("Isabelle did not finish the theory")
     if not found and not (done.get("ok") and done.get("nodes")):
         found.append("Isabelle did not take the theory")
     return found
+
+
+def _plain(message: str) -> str:
+    """A message without the marks of places in it."""
+    return re.sub(r"\\<\^here>", "", message)
+
+
+def _oracles(listed: str) -> tuple[str, ...]:
+    """The names of a list of oracles: the first word of each of its lines that stand furthest left;
+    propositions may stand behind and below them."""
+    lines = [line for line in listed.splitlines() if line.strip()]
+    left = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    outer = [line for line in lines if len(line) - len(line.lstrip()) == left]
+    return tuple(re.split(r"[:\s]", line.strip().removeprefix("\\<bullet> "))[0] for line in outer)
 
 
 def _messages(done: dict[str, Any]) -> list[str]:

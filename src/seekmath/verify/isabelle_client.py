@@ -8,6 +8,7 @@ from typing import Any
 from seekmath.core.files import BadInput
 
 _MAX_MESSAGE = 64 << 20
+_CANCEL_S = 30.0
 
 
 class IsabelleTimeout(RuntimeError):
@@ -50,8 +51,9 @@ class IsabelleConnection:
             pass  # what an earlier, cancelled task still says
         if reply[0] == "ERROR":
             raise BadInput(f"Isabelle server: {name}: {_text_of(reply[1])}")
-        task = reply[1].get("task") if isinstance(reply[1], dict) else None
-        return self._finished(name, task, deadline) if task else {}
+        body = reply[1] if isinstance(reply[1], dict) else {}
+        task = body.get("task")
+        return self._finished(name, task, deadline) if task else body
 
     def close(self) -> None:
         """Leave; the server stays."""
@@ -62,13 +64,23 @@ class IsabelleConnection:
             try:
                 kind, body = self._message(deadline)
             except IsabelleTimeout:
-                self._send("cancel", {"task": task})
+                self._cancel(task)
                 raise
             if isinstance(body, dict) and body.get("task") == task:
                 if kind == "FINISHED":
                     return body
                 if kind == "FAILED":
                     raise BadInput(f"Isabelle server: {name}: {_text_of(body)}")
+
+    def _cancel(self, task: str) -> None:
+        """Cancel a task and wait until the server has read that; how it ends is nobody's matter.
+
+        What the task still says comes before or after, and later commands pass it over.
+        """
+        deadline = time.monotonic() + _CANCEL_S
+        self._send("cancel", {"task": task})
+        while self._message(deadline)[0] not in ("OK", "ERROR"):
+            pass
 
     def _send(self, name: str, argument: dict[str, Any]) -> None:
         self._socket.sendall(f"{name} {json.dumps(argument)}\n".encode())
