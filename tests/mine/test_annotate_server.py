@@ -61,6 +61,7 @@ def test_marked_with_keys_undone_and_filtered(browser, server, tmp_path):
     page = opened(browser, server.url)
     names = page.locator("#rows .row").evaluate_all("all => all.map(one => one.dataset.prefix)")
     assert names[:4] == ["good.org/", "mixed.net/", "mixed.net/maths/", "mixed.net/news/"]
+    assert page.locator("h1").inner_text() == "Which prefixes hold mathematics?"
     page.keyboard.press("m")
     page.keyboard.press("j")
     # The cursor went on after the first decision: j passes mixed.net/.

@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seekmath.core.artifact import Manifest
 from seekmath.core.files import BadInput
 from seekmath.mine.annotate import as_marks, from_file, match
+from seekmath.mine.annotated_run import AnnotatedRun
 from seekmath.mine.annotations import Annotations
 from seekmath.mine.domains import Share, outline
+
+from .annotated import counted_run
 
 
 def labels(store: Annotations, last_round: int | None = None) -> dict[str, str]:
@@ -140,3 +144,14 @@ def test_it_is_on_disk_when_the_call_returns(tmp_path, monkeypatch):
     store = Annotations(tmp_path)
     store.decide("a.org/", "math", "ann", 1)
     assert synced == [store.path.stat().st_size]
+
+
+def test_what_is_asked_about_is_the_runs_own_domain(tmp_path):
+    run = AnnotatedRun.open(counted_run(tmp_path))
+    assert run.domain == "mathematics"
+    manifest = Manifest(
+        stage="mine", type="mine", state="running", fingerprint="", settings={"domain": "cookery"},
+        inputs={}, seed=0, versions={}, machine="", started="",
+    )  # fmt: skip
+    manifest.write(tmp_path)
+    assert run.domain == "cookery"

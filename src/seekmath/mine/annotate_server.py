@@ -127,6 +127,7 @@ class _Page:
                 "waits": run.waits,
                 "who": self._who,
                 "run": run.folder.resolve().name,
+                "domain": run.domain,
             }
         )
 

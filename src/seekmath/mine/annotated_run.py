@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from seekmath.core.artifact import read_manifest
 from seekmath.core.files import BadInput, read_json
 from seekmath.mine.annotate import by_threshold, from_file
 from seekmath.mine.annotations import Annotations
@@ -86,6 +87,13 @@ class AnnotatedRun:
         """Whether a run waits for the round to be finished."""
         number = self.number
         return self._counted(number)["annotator"] == "wait" and (self.decisions.finished() < number)
+
+    @property
+    def domain(self) -> str:
+        """What the corpus is about."""
+        manifest = read_manifest(self.folder)
+        settings = manifest.settings if manifest else {}
+        return str(settings.get("domain", "mathematics"))
 
     def hosts(self) -> list[list[Row]]:
         """The candidate hosts in order of yield, each with its prefixes as a tree."""

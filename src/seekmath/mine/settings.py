@@ -138,7 +138,7 @@ class MineSettings(Settings):
     annotator_patience_s: float = Field(
         600.0, gt=0, description="annotator llm: seconds without an answer before the run gives up"
     )
-    domain: str = Field("mathematics", description="annotator llm: the subject it is asked about")
+    domain: str = Field("mathematics", description="what people and models are asked to mark")
     prefix_share: float = Field(
         0.5, gt=0, le=1, description="annotator threshold: least share collected under a prefix"
     )

@@ -10,6 +10,7 @@ let decisions = {};   // prefix -> {label, who, when, round}
 let version = "";
 let round = 0;
 let waits = false;
+let domain = "";      // what the corpus is about; decisions are stored as math or other whatever it is
 let here = "";        // the prefix with the cursor
 let samples = [];
 let samplesOf = "";
@@ -59,12 +60,17 @@ function holds(prefix) {
   return null;
 }
 
+// The domain's name where room is short.
+function subject() {
+  return domain === "mathematics" ? "math" : domain;
+}
+
 function decisionCell(prefix) {
   const cell = made("span", "decision");
   const found = holds(prefix);
   if (!found) return cell;
   cell.classList.toggle("under", !found.own);
-  cell.append(made("span", "chip " + found.label, found.label === "math" ? "math" : "not math"));
+  cell.append(made("span", "chip " + found.label, found.label === "math" ? subject() : "not " + subject()));
   cell.append(" ", made("span", "by", found.own ? found.who : "above"));
   cell.title = `${found.from}: ${found.who}, ${found.when}, round ${found.round}`;
   return cell;
@@ -137,7 +143,7 @@ async function decide(label) {
   if (!who()) return needName();
   await ask("/api/decide", { prefix, label, who: who() });
   await poll();
-  notice(`${prefix} is ${label === "math" ? "mathematics" : "not mathematics"}. u takes it back.`);
+  notice(`${prefix} is ${label === "math" ? domain : "not " + domain}. u takes it back.`);
   if (here === prefix) move(1, false);
 }
 
@@ -242,7 +248,7 @@ function facts() {
   const all = Object.values(decisions);
   const math = all.filter((one) => one.label === "math").length;
   byId("facts").textContent = `${byId("facts").dataset.run || ""} · round ${round} · ${byId("facts").dataset.hosts || ""} · ` +
-    `${math} prefixes math, ${all.length - math} not` + (waits ? " · the run waits for this round" : "");
+    `${math} prefixes ${subject()}, ${all.length - math} not` + (waits ? " · the run waits for this round" : "");
   byId("finish").disabled = !waits;
 }
 
@@ -251,7 +257,8 @@ async function poll() {
   if (byId("notice").textContent.startsWith(SILENT)) notice("");
   if (!found) return;
   const newRound = round !== found.round;
-  ({ version, decisions, round, waits } = found);
+  ({ version, decisions, round, waits, domain } = found);
+  byId("question").textContent = `Which prefixes hold ${domain}?`;
   byId("facts").dataset.run = found.run;
   document.title = `Annotate ${found.run}`;
   if (!byId("who").value && document.activeElement !== byId("who")) byId("who").value = localStorage.getItem("who") || found.who;
