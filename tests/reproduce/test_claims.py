@@ -77,3 +77,8 @@ def test_a_claim_against_a_fixed_value():
 def test_problems_without_a_value_in_one_arm_are_left_out():
     seeds = [{"a": {"m": {"1": 1.0, "2": 1.0}}, "b": {"m": {"1": 0.0}}}] * 2
     assert judge(ABOVE, seeds)["by_seed"] == [1.0, 1.0]
+
+
+def test_two_arms_that_can_do_nothing_tell_nothing():
+    floor = [measured([(0.0, 0.0)] * 10)] * 3
+    assert judge(NOT_ABOVE, floor)["verdict"] == "cannot be told"

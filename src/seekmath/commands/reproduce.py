@@ -48,7 +48,7 @@ def reproduce(
     """
     from seekmath.core.complaints import unknown
     from seekmath.core.files import BadInput
-    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.experiments import ALSO, EXPERIMENTS
     from seekmath.reproduce.sizes import SIZES
 
     if page:
@@ -61,9 +61,10 @@ def reproduce(
     if listing:
         _list(chosen, numbers, Path(out))
         return
+    names = tuple(ALSO.get(name, name) for name in names)
     for name in names:
         if name not in EXPERIMENTS:
-            raise BadInput(unknown("NAME", name, list(EXPERIMENTS)))
+            raise BadInput(unknown("NAME", name, [*EXPERIMENTS, *ALSO]))
     if not names:
         raise BadInput(f"name an experiment: {', '.join(EXPERIMENTS)}; --list says more")
     _run(names, chosen, numbers, Path(out), quiet)

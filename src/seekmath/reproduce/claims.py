@@ -66,9 +66,10 @@ def judge(claim: Claim, seeds: Sequence[Measured]) -> Judged:
     mean, low, high = t_interval(by_seed)
     problems = _over_problems(pairs)
     ends = [(low, high), *([problems] if problems else [])]
+    verdict = _verdict(claim, min(e[0] for e in ends), max(e[1] for e in ends))
     return {
         "text": claim.text,
-        "verdict": _verdict(claim, min(e[0] for e in ends), max(e[1] for e in ends)),
+        "verdict": "cannot be told" if _on_the_floor(claim, seeds) else verdict,
         "arm": claim.arm,
         "against": str(claim.against),
         "measure": claim.measure,
@@ -93,6 +94,12 @@ def _differences(claim: Claim, measured: Measured) -> Values:
         return {problem: value - claim.against for problem, value in ours.items()}
     other = measured[claim.against][claim.measure]
     return {problem: value - other[problem] for problem, value in ours.items() if problem in other}
+
+
+def _on_the_floor(claim: Claim, seeds: Sequence[Measured]) -> bool:
+    """Whether neither arm ever did anything right: then that none is better says nothing."""
+    arms = [claim.arm] + ([] if isinstance(claim.against, float) else [claim.against])
+    return not any(any(m[arm][claim.measure].values()) for m in seeds for arm in arms)
 
 
 def _over_problems(pairs: list[Values]) -> tuple[float, float] | None:

@@ -55,7 +55,7 @@ def experiment_section(result: dict[str, Any], source: str) -> str:
         "",
     ]
     if result["paper"]:
-        lines += [*_table(result["paper"], "the paper", lambda value: f"{100 * value:.1f}"), ""]
+        lines += [*_table(result["paper"], "the paper", _shown), ""]
     return "\n".join([*lines, f"What differs: {result['differs']}", ""])
 
 
@@ -68,26 +68,32 @@ def _claims(claims: list[dict[str, Any]]) -> list[str]:
         verdict = f"{_SIGNS[claim['verdict']]} {claim['verdict']}"
         if claim["verdict"] == "cannot be told":
             verdict += " at this size"
-        problems = _span(claim["over_problems"]) if claim["over_problems"] else ""
+        measure = claim["measure"]
+        problems = _span(claim["over_problems"], measure) if claim["over_problems"] else ""
         lines.append(
-            f"| {claim['text']} | {verdict} | {100 * claim['mean']:+.1f} |"
-            f" {_span(claim['over_seeds'])} | {problems} |"
+            f"| {claim['text']} | {verdict} | {_shown(claim['mean'], measure, '+')} |"
+            f" {_span(claim['over_seeds'], measure)} | {problems} |"
         )
     return lines
 
 
-def _span(ends: list[float | None]) -> str:
+def _shown(value: float, measure: str, sign: str = "") -> str:
+    """Bits as they are, shares in per cent."""
+    return f"{value:{sign}.3f}" if measure.startswith("bits") else f"{100 * value:{sign}.1f}"
+
+
+def _span(ends: list[float | None], measure: str) -> str:
     low, high = ends
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return "one seed"
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{_shown(low, measure, '+')} to {_shown(high, measure, '+')}"
 
 
-def _ours(value: dict[str, Any]) -> str:
+def _ours(value: dict[str, Any], measure: str) -> str:
     mean, low, high = value["mean"], value["low"], value["high"]
     if low is None or math.isnan(low):
-        return f"{100 * mean:.1f}"
-    return f"{100 * mean:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+        return _shown(mean, measure)
+    return f"{_shown(mean, measure)} ({_shown(low, measure)} to {_shown(high, measure)})"
 
 
 def _table(arms: dict[str, dict[str, Any]], title: str, shown: Any) -> list[str]:
@@ -95,6 +101,6 @@ def _table(arms: dict[str, dict[str, Any]], title: str, shown: Any) -> list[str]
     measures = list(dict.fromkeys(measure for row in arms.values() for measure in row))
     lines = [f"| {title} | {' | '.join(arms)} |", "|---" * (len(arms) + 1) + "|"]
     for measure in measures:
-        cells = [shown(row[measure]) if measure in row else "" for row in arms.values()]
+        cells = [shown(row[measure], measure) if measure in row else "" for row in arms.values()]
         lines.append(f"| {measure} | {' | '.join(cells)} |")
     return lines

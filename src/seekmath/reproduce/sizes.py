@@ -16,6 +16,7 @@ class Size:
     Attributes:
         seeds: trainings of each arm.
         samples: K of Maj@K and Pass@K.
+        trial_steps: pre-training steps of an arm that compares corpora or schedules.
         iterations: outer iterations of iterative GRPO; they divide its steps.
         device, threads: where the models run.
     """
@@ -31,6 +32,7 @@ class Size:
     mine: dict[str, Any] = field(default_factory=dict)
     vocab_size: int = 1536
     max_new_tokens: int = 80
+    trial_steps: int = 800
     iterations: int = 3
     threads: int = 2
     device: str = "auto"
@@ -49,6 +51,7 @@ _GRPO = {
     "subjects": ["gsm8k"], "peak_lr": 2.0e-4, "warmup_steps": 5, "beta2": 0.99, "kl_weight": 0.02,
     "max_new_tokens": 80, "micro_batch_tokens": 2048,
 }  # fmt: skip
+_TEXTS = {"code": 3000, "papers": 1500, "general": 3000, "solutions": 2000}
 _SFT = {"kinds": ["cot"], "context": 192, "rows_per_step": 6, "peak_lr": 5.0e-4}
 
 SIZES = {
@@ -61,6 +64,7 @@ SIZES = {
             "gsm8k_size": 60,
             "benchmark_size": 20,
             "training_problems": {"gsm8k": 300, "math": 40, "cmath": 40},
+            "corpora": {"code": 100, "papers": 60, "general": 100, "solutions": 100},
         },
         mine={**_MINE, "dim": 16, "least_updates": 3000, "rounds": 2},
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 4, "steps": 60,
@@ -69,13 +73,14 @@ SIZES = {
         reward={"questions": 20, "samples_per_question": 4, "peak_lr": 3.0e-4, "epochs": 1},
         grpo={**_GRPO, "group_size": 4, "questions_per_step": 4, "steps": 6},
         vocab_size=768,
+        trial_steps=20,
         iterations=2,
     ),
     "laptop": Size(
         "laptop",
         seeds=3,
         samples=64,
-        world={"pages": 12_000},
+        world={"pages": 12_000, "corpora": _TEXTS},
         mine=_MINE,
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
@@ -89,7 +94,8 @@ SIZES["workstation"] = Size(
     "workstation",
     seeds=5,
     samples=64,
-    world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300},
+    world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300,
+           "corpora": {name: 5 * count for name, count in _TEXTS.items()}},
     mine=_MINE,
     pretrain={"size": "small", "context": 256, "rows_per_step": 16, "steps": 6000,
               "peak_lr": 2.0e-3, "warmup_steps": 200},
@@ -97,13 +103,15 @@ SIZES["workstation"] = Size(
     reward={"questions": 1000, "samples_per_question": 8, "peak_lr": 2.0e-4, "epochs": 2},
     grpo={**_GRPO, "group_size": 16, "questions_per_step": 16, "steps": 198},
     vocab_size=4096,
+    trial_steps=2000,
     threads=0,
 )  # fmt: skip
 SIZES["gpu"] = Size(
     "gpu",
     seeds=3,
     samples=64,
-    world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300},
+    world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300,
+           "corpora": {name: 5 * count for name, count in _TEXTS.items()}},
     mine=_MINE,
     pretrain={"size": "125m", "context": 512, "rows_per_step": 64, "steps": 2000,
               "peak_lr": 6.0e-4, "warmup_steps": 100},
@@ -112,5 +120,6 @@ SIZES["gpu"] = Size(
     grpo={**_GRPO, "peak_lr": 2.0e-5, "group_size": 16, "questions_per_step": 32, "steps": 99,
           "micro_batch_tokens": 16_384},
     vocab_size=4096,
+    trial_steps=2000,
     threads=0,
 )  # fmt: skip

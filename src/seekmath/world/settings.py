@@ -1,5 +1,7 @@
 """Settings of the stage ``world``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from seekmath.core.recipe import Settings
@@ -37,4 +39,7 @@ class WorldSettings(Settings):
     gsm8k_size: int = Field(500, ge=1, description="Test problems of mini-gsm8k.")
     contamination: float = Field(
         0.01, ge=0, le=1, description="Share of mathematics pages that quote a test problem."
+    )
+    corpora: dict[Literal["code", "papers", "general", "solutions"], int] = Field(
+        {}, description="Documents of corpora beside the web, in corpora/NAME/*.parquet."
     )

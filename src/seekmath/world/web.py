@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from seekmath.core.files import read_parquet, whole_file, write_jsonl, write_parquet
 from seekmath.core.job import Job
 from seekmath.core.seeds import derive, python_random
+from seekmath.world.corpora import documents
 from seekmath.world.hosts import make_hosts
 from seekmath.world.pages import Page, Web
 from seekmath.world.problems import FAMILIES, benchmark, draw, record
@@ -37,6 +38,7 @@ TRUTH = pa.schema(
         ("seed", pa.bool_()),
     ]
 )
+_TEXT = pa.schema([("text", pa.string())])
 _DATE = "2024-02-05T00:00:00Z"
 
 
@@ -45,6 +47,9 @@ def make_world(settings: WorldSettings, job: Job) -> dict[str, Any]:
     benchmarks = _write_benchmarks(settings, job)
     problems = write_jsonl(job.out / "problems" / "train.jsonl", _training(settings, job.seed))
     quotable = [problem for rows in benchmarks.values() for problem in rows]
+    for name, count in settings.corpora.items():
+        path = job.out / "corpora" / name / "part-00000.parquet"
+        write_parquet(path, documents(name, count, job.seed), _TEXT)
     web = Web(settings, job.seed, make_hosts(settings.hosts, job.seed), quotable)
     files = -(-settings.pages // settings.pages_per_file)
     for number in range(files):
@@ -58,6 +63,7 @@ def make_world(settings: WorldSettings, job: Job) -> dict[str, Any]:
         **counts,
         "training_problems": problems,
         "benchmarks": {name: len(rows) for name, rows in benchmarks.items()},
+        "corpora": dict(settings.corpora),
     }
 
 
