@@ -55,6 +55,25 @@ def test_equality_is_reflexive_and_symmetric(one, two):
     assert equal(one, two).right is equal(two, one).right
 
 
+# Writings of n that are right or nearly so: pairs of them are where an order could matter.
+WRITINGS = [
+    "{n}", "{n}.0", r"{n}\%", "{h}", r"\frac{{{d}}}{{2}}", "{n} cm", "{h} m", "{n} m",
+    r"{n} \text{{ cm}}", "({n}, {n})", "[{n}, {n}]", r"{n} \leq x", r"[{n}, \infty)",
+    r"x \geq {n}", "x = {n}", r"\{{{n}\}}", "{n}, {n}", "{n} and {n}/3", "{n} to 2", "{n}:2",
+    r"{n}^\circ", r"\${n}", "{n} dollars", "{d}00 cents", "{n}元", "{n}_7", "{n} base 7", "{n}万",
+    r"\pm {n}", "-{n}", "{n}i", "{n}x", "{n}x = 0", "[[{n}, 1], [1, {n}]]",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=5)
+@given(st.integers(1, 600))
+def test_the_order_of_gold_and_answer_never_matters(n):
+    texts = [form.format(n=n, d=2 * n, h=n / 100) for form in WRITINGS]
+    for one in texts:
+        for two in texts:
+            assert bool(equal(one, two).right) is bool(equal(two, one).right), (one, two)
+
+
 @law
 @given(positive, squarefree, st.integers(0, 30), st.sampled_from([1, -1]))
 def test_one_off_is_never_equal(n, root, zeros, step):
@@ -101,6 +120,8 @@ def test_no_hedge_is_rewarded(gold, other):
         rf"\boxed{{{other}}} no, \boxed{{{gold}}}", f"#### {gold}\nThus \\boxed{{{other}}}",
         rf"\boxed{{{other}}} it is." + f"\n#### {gold}", f"The answer is {gold} or {other}",
         rf"\boxed{{{gold}, {other}}}", rf"\boxed{{{gold} = {other}}}",
+        f"<answer>{other}</answer> or <answer>{gold}</answer>",
+        rf"\boxed{{{other}}} <answer>{gold}</answer>", f"<answer>{gold} or {other}</answer>",
     ):  # fmt: skip
         assert grade(gold, said, strict=True).verdict is False, said
 

@@ -9,6 +9,7 @@ _NUMERAL = "[零一二三四五六七八九十百千万亿两〇]{1,60}(?:点[�
 _PART = rf"(?:{_NUMERAL}|\d+(?:\.\d+)?)"
 _FRACTION = re.compile(rf"(?:({_PART})又)?({_PART})分之({_PART})")
 _SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*(万|亿)")
+_MIXED = re.compile(r"(\d+)又\s?(\d+)\s?/\s?(\d+)")
 _WHOLE = re.compile(_NUMERAL)
 
 
@@ -19,7 +20,9 @@ def chinese_numbers(text: str) -> str:
     if "分之" in text:
         text = _FRACTION.sub(_fraction, text)
     text = _SCALED.sub(lambda m: f"{m[1]}*{_MYRIADS[m[2]]}", text)
-    return _value(text) if _WHOLE.fullmatch(text) else text
+    text = _MIXED.sub(r"(\1+\2/\3)", text)
+    sign, rest = ("-", text[1:].strip()) if text.startswith("负") else ("", text)
+    return sign + (_value(rest) if _WHOLE.fullmatch(rest) else rest)
 
 
 def _fraction(match: re.Match[str]) -> str:

@@ -38,18 +38,27 @@ _NUMERALS = "零〇一二两三四五六七八九十百千万亿"
 _CHINESE_PHRASE = re.compile(
     rf"(?<=[\d}})\]{_NUMERALS}])\s*(?P<phrase>(?![{_NUMERALS}]|分之|点|又)[\u4e00-\u9fff/]{{1,20}})$"
 )
+# a.m., \\text{ p.m.}, PM after the minutes of a time of day
+_HALF_DAY = re.compile(
+    rf"(?<=:\d\d)\s*(?:{_TEXT}\s*\{{\s*)?([ap])\.?\s?m\b\.?\s*\}}?\.*", re.IGNORECASE
+)
 _COMPOUND = re.compile(r"(\d+)\s*([A-Za-z]+)\.?,?\s+(?:and\s+)?(\d+)\s*([A-Za-z]+)\.?")
 _ONE_LETTER_UNIT = re.compile(r"(?<=[\d})])\s*([mgshlLVAJNWKCF])(\^?\{?[23]\}?)?$")
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]([-+]?\d{1,3})\b")
 _SCIENTIFIC_X = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
 _PERCENT = re.compile(r"\s*(?:\\?%|\bpercent(?:age)?\b|\bpct\b)\s*\.?$", re.IGNORECASE)
-_MONEY = re.compile(r"[€£¥₹]|\b(?:USD|RMB|EUR|CNY|US)\b|\bRs\.?(?=\s*\d)")
+_MONEY = re.compile(r"[€£¥₹]|\b(?:USD|RMB|EUR|CNY|US)(?![A-Za-z])|\bRs\.?(?=\s*\d)|^人民币")
 _DOLLAR = Unit((("dollar", 1),), Fraction(1), "dollars")
 # A dollar sign before a number is money where it is escaped, or opens no formula.
 _DOLLARS = re.compile(r"\\\$\s?\d|^[^$]*\$\s?\d[^$]*$")
 _DELIMITERS = re.compile(r'\\?["$]|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*\.?')
 _DIGITS_IN_BASE = re.compile(
     rf"^(?:{_TEXT}\s?\{{([0-9A-Z]{{1,40}})\}}|([0-9A-Z]{{1,40}}))\s?_\s?\{{?(\d{{1,2}})\}}?$"
+)
+# 1011 (base 2), 1011 in base 2, (1011)_2, 1011_{(2)}, 1011_{\text{2}}
+_BASE_IN_WORDS = re.compile(
+    rf"\(?([0-9A-Z]{{1,40}})\)?\s?(?:\(?(?:in )?base (?P<said>\d{{1,2}})\)?"
+    rf"|_\s?\{{?\s?(?:\(|{_TEXT}\s?\{{)?\s?(?P<written>\d{{1,2}})\s?\)?\}}{{0,2}})"
 )
 _IN_DEGREES = re.compile(r"(?<=\d)\s?(?:°|\^\s?\{?\s?\\circ\s?\}?)$")
 _MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
@@ -72,7 +81,7 @@ def clean(text: str) -> Clean:
     text = _unnested(_DELIMITERS.sub("", text))
     text = _thousands(re.sub(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
     text = _MODULE.sub("", _MONEY.sub("", text))
-    text = re.sub(r"\b([ap])\.\s?m\b\.?", r"\1m", text)
+    text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)
     text = re.sub(r"^(?:\\approx|≈|~)\s*", "", text.strip()).rstrip(".。,;").strip()
     text = re.sub(r"(?<=[A-Za-z\u4e00-\u9fff])!+$", "", text)
     percent = bool(_PERCENT.search(text))
@@ -83,7 +92,10 @@ def clean(text: str) -> Clean:
     builder = _BUILDER.fullmatch(text)
     if builder and "\\}" in text:
         text = builder.group(2).rstrip("\\")
-    text = _DIGITS_IN_BASE.sub(_in_base, _unwrapped(chinese_numbers(text)))
+    text = _unwrapped(chinese_numbers(text))
+    if based := _BASE_IN_WORDS.fullmatch(text):
+        text = f"{based[1]}_{{{based['said'] or based['written']}}}"
+    text = _DIGITS_IN_BASE.sub(_in_base, text)
     if unit is None and money:
         unit = _DOLLAR
     elif unit is None and _IN_DEGREES.search(text):
@@ -134,10 +146,14 @@ def _without_units(text: str) -> tuple[str, Unit | None]:
 
 
 def _compound(text: str, match: re.Match[str]) -> tuple[str, Unit | None]:
-    """5 feet 3 inches, in inches."""
+    """5 feet 3 inches, in inches; dollars and cents in dollars."""
     large, small = unit_of(match[2])[1], unit_of(match[4])[1]
     if large is None or small is None or large.dimension != small.dimension:
         return text, None
+    if (
+        large.dimension == _DOLLAR.dimension
+    ):  # 2 dollars and 50 cents is 2.5, where no unit is named
+        return f"{match[1]}+{match[3]}*{small.factor}", large
     return f"{match[1]}*{large.factor / small.factor}+{match[3]}", small
 
 

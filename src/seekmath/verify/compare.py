@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from seekmath.verify.latex import Node
-from seekmath.verify.matrices import as_matrix, is_matrix
+from seekmath.verify.matrices import as_matrix, bracketed, is_matrix
 from seekmath.verify.numeric import points, same_number
 from seekmath.verify.relations import (
     TURNED,
@@ -56,7 +56,9 @@ class Comparison:
         kinds = {left.op, right.op}
         if "rel" in kinds:
             return self._relations(left, right)
-        if kinds & {"list", "set", "union", "tuple"}:
+        if "matrix" in kinds:
+            left, right = bracketed(left), bracketed(right)
+        elif kinds & {"list", "set", "union", "tuple"}:
             return self._compound(left, right)
         if is_matrix(left) or is_matrix(right):
             return self._matrices(left, right)

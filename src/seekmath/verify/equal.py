@@ -20,6 +20,8 @@ from seekmath.verify.value import TooMuchWork, Work
 _WHOLE = re.compile(r"-?[0-9]+")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)\s?([ap]m)?", re.IGNORECASE)
+_MIXED_IN_WORDS = re.compile(r"^(\d{1,6}) and (\d{1,6})/(\d{1,6})$")
+_RATIO_IN_WORDS = re.compile(r"^(\d{1,9}(?:\.\d{1,9})?) to (\d{1,9}(?:\.\d{1,9})?)$")
 _HUNDRED = Node("num", number=Fraction(100))
 DEFAULT = Rules()
 
@@ -157,13 +159,21 @@ def _second_reading(
             scaled = _scaled(*units, nodes)  # type: ignore[arg-type]
             if same(*scaled):
                 return Verdict(True, "equal in value, but for a unit")
-    texts = _as_decimal(left.text), _as_decimal(right.text)
-    changed = sum(a != b for a, b in zip(texts, (left.text, right.text), strict=True))
-    if changed == 1 and "." in left.text + right.text:
-        nodes = _read(texts[0]), _read(texts[1])
-        if isinstance(nodes[0], Node) and isinstance(nodes[1], Node) and same(*nodes):  # type: ignore[arg-type]
-            return Verdict(True, "equal in value, decimal comma")
+    both = left.text + right.text
+    for read, how in ((_as_decimal, "decimal comma"), (_in_words, "said in words")):
+        texts = read(left.text), read(right.text)
+        changed = sum(a != b for a, b in zip(texts, (left.text, right.text), strict=True))
+        if changed == 1 and (read is _in_words or "." in both):
+            nodes = _read(texts[0]), _read(texts[1])
+            if isinstance(nodes[0], Node) and isinstance(nodes[1], Node) and same(*nodes):  # type: ignore[arg-type]
+                return Verdict(True, f"equal in value, {how}")
     return None
+
+
+def _in_words(text: str) -> str:
+    """3 and 1/2 as a mixed number, 3 to 2 as a ratio; beside a list the first is one too."""
+    text = _MIXED_IN_WORDS.sub(r"(\1+\2/\3)", text)
+    return _RATIO_IN_WORDS.sub(r"\1:\2", text)
 
 
 def _as_decimal(text: str) -> str:

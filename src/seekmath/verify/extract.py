@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 
 from seekmath.verify.choices import LETTERS, joined, last_letter, letters_of, repeated
-from seekmath.verify.prose import candidates, is_formula, value_of
+from seekmath.verify.closing import last_value
+from seekmath.verify.prose import is_formula, value_of
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What was found and how: boxed, hashes, stated, output, letter, bare, last, or none."""
+    """What was found and how: boxed, tagged, hashes, stated, output, letter, bare, last, none."""
 
     answer: str | None
     how: str
@@ -22,10 +23,13 @@ _MOST_READ = 100_000
 _MOST_BOXES = 20
 _FINAL = re.compile(r"final\s+answer\s*(?:is|:|=|\*\*)\s*:?\s*", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?:answer\s*(?:is|:|=|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:"
+    r"(?:answer\s*(?:is|(?:would|should|must|will)\s+be|:|=|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:"
     r"|^答\s*[:：]|答案应?该?\s*(?:是|为|：|:)|故选|应选|因此选|所以选|故答案为)\s*[:：]?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
+# Said of what may not be the end: counts in the last line only.
+_RESULT = re.compile(r"(?:result|outcome|total)\s+is\b|结果\s*(?:是|为|：|:)", re.IGNORECASE)
+_TAG = re.compile(r"<answer>((?:(?!</?answer>).){0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 # What may stand between two boxes that are one answer.
 _JOINED = re.compile(
@@ -63,9 +67,13 @@ def extract_answer(text: str, choices: list[str] | None = None) -> Extraction:
     printed = _PRINTED.search(tail[-_TAIL:])
     if printed and (line := printed[1].strip().rpartition("\n")[2].strip()):
         return Extraction(line, "output")
-    found = candidates(tail[-_TAIL:])
+    last_line = tail.strip().rpartition("\n")[2]
+    for match in list(_RESULT.finditer(last_line))[-1:]:
+        if (said := value_of(last_line[match.end() :])) is not None:
+            return Extraction(said, "last")
+    found = last_value(tail[-_TAIL:])
     if found:
-        return Extraction(found[-1][1], "last")
+        return Extraction(found, "last")
     short = tail.strip()
     return Extraction(short, "bare") if 0 < len(short) <= 200 else Extraction(None, "none")
 
@@ -108,6 +116,9 @@ def _marked(tail: str) -> list[tuple[str, str]]:
     if marks:
         line = rest.strip().split("\n")[0].strip()
         marked.append((len(tail) - len(rest), "hashes", line))
+    for match in list(_TAG.finditer(tail))[-1:]:
+        if not _BOX.search(match[1]):
+            marked.append((match.start(), "tagged", match[1].strip()))
     for match in list(_FINAL.finditer(tail))[-1:]:
         line = _line_after(tail, match)
         if not _BOX.search(line):
@@ -119,7 +130,7 @@ def _explicit(tail: str) -> list[tuple[str, str]]:
     """Answers that are marked as such, the surest first; of boxes and marks the later one."""
     found = []
     for how, text in _marked(tail):
-        answer = value_of(text) if how == "stated" else text
+        answer = value_of(text) if how in ("stated", "tagged") else text
         if answer is not None:
             found.append((how, answer))
     if "boxed" not in dict(found) and "hashes" not in dict(found):
@@ -162,8 +173,9 @@ def _closing(text: str, place: int) -> int | None:
 
 
 def final_marks(text: str) -> list[str]:
-    """Every answer in a box, or after #### on a line of its own."""
+    """Every answer in a box or a tag, or after #### on a line of its own."""
     found = [content for _, _, content in all_boxed(text)]
+    found += [content for content in _TAG.findall(text) if not _BOX.search(content)]
     found += re.findall(r"^####[ \t]*([^\n]+)", text, re.MULTILINE)
     return [one.strip() for one in found]
 

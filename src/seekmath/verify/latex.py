@@ -216,6 +216,9 @@ class _Parser:
                 return Node("deg", (base,)) if mark == "°" else base
             exponent = self.sum()
             self.need("}")
+        elif (token := self.peek() or "").isdecimal():
+            self.place += 1  # 2^10 is what its writer means, whatever LaTeX sets
+            exponent = self._number(token)
         else:
             exponent = self._script()
         node = Node("^", (base, exponent))

@@ -41,7 +41,7 @@ _ALIASES = {
     "rbrace": "\\}", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "infinite": "\\infty",
     "varnothing": "\\emptyset", "land": ",", "lor": ",", "∪": "\\cup", "∩": "\\cap",
     "lbrack": "[", "rbrack": "]", "lfloor": "\\lfloor", "degree": "°", "circ": "°",
-    "asin": "\\arcsin", "acos": "\\arccos", "atan": "\\arctan",
+    "langle": "(", "rangle": ")", "asin": "\\arcsin", "acos": "\\arccos", "atan": "\\arctan",
 }  # fmt: skip
 
 

@@ -16,6 +16,17 @@ def is_matrix(node: Node) -> bool:
     return node.op in ("+", "*", "/", "neg") and any(is_matrix(part) for part in node.operands)
 
 
+def bracketed(node: Node) -> Node:
+    """``[[1, 2], [3, 4]]`` as the matrix that it may be; any other node as it is."""
+    rows = node.operands
+    if node.op != "tuple" or node.text != "[]" or len(rows) > _MOST_ENTRIES:
+        return node
+    if any(row.op != "tuple" or row.text != "[]" for row in rows):
+        return node
+    flat = tuple(entry for row in rows for entry in row.operands)
+    return Node("matrix", flat, text=",".join(str(len(row.operands)) for row in rows))
+
+
 def as_matrix(node: Node) -> Rows | None:
     """The entries of a matrix expression, row by row; None where shapes do not fit."""
     if node.op == "matrix":

@@ -1,6 +1,7 @@
 r"""Where mathematics stands in running text: formulas, numbers, and the words between them."""
 
 import re
+from collections.abc import Iterator
 
 from seekmath.verify.units import unit_of
 
@@ -12,12 +13,17 @@ _MATH_WORDS = (
 _COMMAND = r"\\(?:begin|end)\s*\{[a-z*]+\}(?:\{[clr|]+\})?|\\[A-Za-z]+"
 # A word is prose unless it is a command, a unit, or a name of at most three letters.
 _PROSE = re.compile(
-    rf"(?:{_COMMAND})|(?<=\d)(?:or|and)(?=[A-Za-z]\W)|(?P<word>(?:(?![\u0370-\u03ff])[^\W\d_]){{2,}}|[\u4e00-\u9fff])",
+    rf"(?:{_COMMAND})|(?<=\d)(?:or|and)(?=[A-Za-z]\W)"
+    r"|(?<=[\dA-F)$])\s\(?(?:in )?base(?=\s\$?\d)|(?<=:\d\d)\s?[ap]m\b"
+    r"|(?<=\d)\s?(?:[万亿]|(?:又|分之)(?=\d))|负(?=\d)"
+    r"|(?P<word>(?:(?![\u0370-\u03ff⁰¹²³⁴-⁹])[^\W\d_]){2,}|[\u4e00-\u9fff])",
     re.IGNORECASE,
 )
-_NUMBER = (
-    r"(?<![A-Za-z\d.\\])[-−]?[$€£¥]?\s?(?:\d{1,3}(?:[,，]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?"
-    r"(?:\s*/\s*\d+)?(?:\s*\\?%)?"
+_DIGITS = r"(?:\d{1,3}(?:[,，]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?"
+# 3/4, 4分之3, 1又3/4, 5.2万: Chinese writes parts and myriads behind a number.
+NUMBER = (
+    rf"(?<![A-Za-z\d.\\])[-−－负]?[$€£¥]?\s?{_DIGITS}(?:又\d+)?"
+    r"(?:\s*/\s*\d+|分之\d+)?(?:\s*\\?%|\s?[万亿])?"
 )
 _DOLLARS = r"\$\$(?P<d2>.+?)\$\$|(?<!\\)\$(?P<d1>(?:[^$\\]|\\.)+?)\$(?!\d)"
 _BRACKETS = r"\\\((?P<b1>.{1,2000}?)\\\)|\\\[(?P<b2>.{1,2000}?)\\\]"
@@ -25,25 +31,38 @@ _RAW = (
     r"-?\\[dt]?frac\s*\{[^{}]+\}\s*\{[^{}]+\}(?:\s*\\?%)?"
     r"|\\begin\{[a-z]*matrix\}.+?\\end\{[a-z]*matrix\}"
 )
-_CANDIDATE = re.compile(rf"{_DOLLARS}|{_BRACKETS}|(?P<raw>{_RAW})|(?P<number>{_NUMBER})", re.DOTALL)
-_AMOUNT = re.compile(_NUMBER)
+_CANDIDATE = re.compile(rf"{_DOLLARS}|{_BRACKETS}|(?P<raw>{_RAW})|(?P<number>{NUMBER})", re.DOTALL)
+_AMOUNT = re.compile(NUMBER)
 # Up to a stop: "5 in the box" is not five inches, nor "3 m" three metres for sure.
-_UNIT_WORDS = re.compile(r" ?((?:[A-Za-z]{2,12}(?: |/|\^\{?[23]\}?|²|³)?){1,4})(?=[.,;:!?)\n*$]|$)")
+_UNIT_WORDS = re.compile(
+    r" ?((?:(?:[A-Za-z]{2,12}|(?<=/)[A-Za-z]|[A-Za-z](?=/|\^|²|³))(?: |/|\^\{?[23]\}?|²|³)?){1,4})"
+    r"(?=[.,;:!?)\n*$]|$)"
+)
 _COPULA = re.compile(r"\b(?:is|are|was|were|be|equals?|est)\b(?! not)|[=:：是为]|等于|应该是", re.I)
-_SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$)|[.](?=\s+[A-Z]|\s*$)|[。；]|\n")
-_KNOWN = frozenset(_MATH_WORDS.split())
+SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$)|[.](?=\s+[A-Z]|\s*$)|[。；]|\n")
+JOINING = r"(?:\b(?:and|or|per)\b|[和或与及])"
+_KNOWN = frozenset((*_MATH_WORDS.split(), *"和或与及"))
+_LEAD = re.compile(
+    r"(?:(?:therefore|thus|then|hence|simply|just|exactly|indeed|clearly|approximately|about)\b"
+    r"[,:]?\s*)+",
+    re.IGNORECASE,
+)
 
 
 def first_prose(text: str) -> int | None:
     """Where the first word that is no mathematics begins, or None."""
+    return next((start for start, _ in prose(text)), None)
+
+
+def prose(text: str) -> Iterator[tuple[int, int]]:
+    """Where the words that are no mathematics begin and end."""
     for match in _PROSE.finditer(text):
         word = match["word"]
         if word is None or word.lower() in _KNOWN:
             continue
         short = len(word) <= 3 and word.isascii() and not re.search("[aeiou]", word.lower())
         if not short and not (len(word) <= 3 and word.isupper()):
-            return match.start()
-    return None
+            yield match.span()
 
 
 def without_text_groups(text: str) -> str:
@@ -67,14 +86,16 @@ def candidates(text: str) -> list[tuple[int, str]]:
             found += [(start + m.start(), m.group()) for m in _AMOUNT.finditer(body)]
         else:
             unit = _UNIT_WORDS.match(text, match.end()) if match["number"] else None
-            measured = unit is not None and unit_of(unit[1])[1] is not None
-            found.append((match.start(), body.strip() + (unit[0] if unit and measured else "")))
+            known = unit is not None and unit_of(unit[1])[1] is not None
+            found.append((match.start(), body.strip() + (unit[0] if unit and known else "")))
     return found
 
 
 def value_of(line: str) -> str | None:
     """What a statement says: "The total is $12$ dollars, so …" says 12."""
     line = line[:600].replace('\\"', "").replace('"', "").strip(" \t*:：~≈")
+    line = _LEAD.sub("", line, count=1) if _LEAD.match(line) else line
+    line = re.sub(r",? as (?:desired|required|claimed|needed|wanted|expected)\W*$", "", line)
     sentence = _sentence(line)
     if not sentence:
         return None
@@ -95,17 +116,31 @@ def value_of(line: str) -> str | None:
         lead = _formula_at(after)
         if re.search(r"\d|\$|\\", lead):
             return lead
-    return _formula_at(sentence[start:]) or found[0][1]
+    before = max((end for _, end in prose(blank_text(sentence)) if end <= start), default=0)
+    return _formula_at(sentence[before:].lstrip(" ,.:;")) or found[0][1]
+
+
+def blank_text(text: str) -> str:
+    r"""With \text{…} blotted out, places unchanged."""
+    return re.sub(r"\\(?:text\w*|math\w+|mbox)\s*\{[^{}]*\}", lambda m: " " * len(m.group()), text)
 
 
 def _formula_at(text: str) -> str:
     """The longest beginning without prose, connecting words at its end taken off."""
-    masked = re.sub(
-        r"\\(?:text\w*|math\w+|mbox)\s*\{[^{}]*\}", lambda m: " " * len(m.group()), text
-    )
-    end = first_prose(masked)
+    end = first_prose(blank_text(text))
     head = text if end is None else text[:end]
-    return _undressed(re.sub(r"(?:[\s,;(]|\b(?:and|or|per)\b)+$", "", head))
+    if end is not None and (with_unit := measured(text, end)):
+        return with_unit
+    return _undressed(re.sub(rf"(?:[\s,;(]|{JOINING})+$", "", head))
+
+
+def measured(text: str, end: int) -> str:
+    """The formula before ``end`` with the words of its unit, which reach beyond; or nothing."""
+    head = re.match(r".*[\d})$\]π]", text[:end], re.DOTALL)
+    unit = _UNIT_WORDS.match(text, head.end()) if head else None
+    if head is None or unit is None or unit_of(unit[1])[1] is None:
+        return ""
+    return f"{_undressed(head[0])} {unit[1].strip()}"
 
 
 def _undressed(text: str) -> str:
@@ -117,7 +152,7 @@ def _undressed(text: str) -> str:
 
 def _sentence(line: str) -> str:
     """Up to the first full stop that is outside formulas and no decimal point."""
-    end = _SENTENCE_END.search(_masked(line))
+    end = SENTENCE_END.search(_masked(line))
     return line[: end.start()] if end else line
 
 
