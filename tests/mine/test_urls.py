@@ -1,10 +1,12 @@
 """One form for the addresses of one page, and different forms for different pages."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seekmath.mine.urls import host_of, normalize_url, path_of
+from seekmath.mine.urls import host_and_path, normalize_url
 
 ONE = "https://a.org/x?b=2"
 
@@ -77,8 +79,22 @@ def test_what_is_normal_stays(rest, start):
     assert normalize_url(once) == once
 
 
-def test_host_and_path():
-    assert host_of("http://WWW.a.org:81/x") == "a.org"
-    assert path_of("http://a.org") == "/"
-    assert host_of("http://[::1") == ""
-    assert path_of("http://[::1") == "/"
+@given(pieces, st.sampled_from(["http://", "https://www.", "http://a.org/", "HTTP://A.org:8/", ""]))
+@example("[::1", "http://")
+@example("a.org.?/x", "http://")
+@example("a.org/x y?z", "https://")
+def test_host_and_path_are_those_of_a_full_parse(rest, start):
+    url = (start + rest).strip()
+    try:
+        parts = urlsplit(url)
+        host, path = parts.hostname or "", parts.path
+    except ValueError:
+        host = path = ""
+    expected = host.rstrip(".").removeprefix("www."), path or "/"
+    assert host_and_path(url) == expected
+
+
+def test_a_host_has_no_www_port_or_capitals():
+    assert host_and_path("http://WWW.a.org:81/x") == ("a.org", "/x")
+    assert host_and_path("http://a.org") == ("a.org", "/")
+    assert host_and_path("http://[::1") == ("", "/")

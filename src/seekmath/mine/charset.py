@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import charset_normalizer
 
@@ -29,7 +30,12 @@ _NAMES = {
     "cp949", "windows-949": "cp949", "x-mac-cyrillic": "mac-cyrillic", "macintosh": "mac-roman",
 }  # fmt: skip
 _SAMPLE = 40_000
-_HIGH = bytes(range(0x80, 0x100))
+_META_WITHIN = 4096
+_BOM_BYTES = tuple(bom for bom, _ in _BOMS)
+_ASCII, _HIGH = bytes(range(0x80)), bytes(range(0x80, 0x100))
+# First bytes of hanzi in GB 2312: level 1 (by pronunciation), its second half, level 2.
+_USUAL, _LATE, _RARE = (bytes(range(*ends)) for ends in ((0xB0, 0xD8), (0xC9, 0xD8), (0xD8, 0xFF)))
+_LEAST_HANZI = 30
 
 
 def decode(body: bytes, stated: str | None) -> str:
@@ -47,34 +53,64 @@ def decode(body: bytes, stated: str | None) -> str:
         except UnicodeDecodeError:
             if codec == "utf-8" and _mostly_utf8(body):
                 return body.decode("utf-8", "replace")
+    chinese = _chinese(body)
+    if chinese is not None:
+        return chinese
     guess = charset_normalizer.from_bytes(body[:_SAMPLE]).best()
     return body.decode(_codec(guess.encoding if guess else None) or "cp1252", "replace")
 
 
 def to_utf8(body: bytes, stated: str | None) -> bytes:
     """The page in UTF-8: the bytes themselves where they are, else decoded and encoded."""
-    if not body.startswith(tuple(bom for bom, _ in _BOMS)):
-        first = next(_candidates(body, stated))
-        if first == "utf-8":
-            try:
-                body.decode("utf-8", "strict")
-                return body
-            except UnicodeDecodeError:
-                pass
+    if not body.startswith(_BOM_BYTES) and next(_candidates(body, stated)) == "utf-8":
+        try:
+            body.decode("utf-8", "strict")
+            return body
+        except UnicodeDecodeError:
+            pass
     return decode(body, stated).encode("utf-8", "replace")
 
 
 def _candidates(body: bytes, stated: str | None) -> Iterator[str]:
     """Codecs to try, in order, each once."""
-    meta = _META.search(body, 0, 4096)
-    in_page = _codec(meta.group(1).decode("ascii", "replace")) if meta else None
-    if in_page and in_page.startswith("utf-16"):
-        in_page = "utf-8"  # it could not have been read as ASCII
-    found = [codec for codec in (_codec(stated), in_page) if codec]
+    told = _codec(stated)
     # cp1252 is what servers state unasked, and what any bytes are; UTF-8 is no accident.
-    yield from dict.fromkeys(["utf-8", *found] if "cp1252" in found else [*found, "utf-8"])
+    early = told in ("utf-8", "cp1252")
+    if early:
+        yield "utf-8"
+    found = [codec for codec in (told, _codec_in_page(body)) if codec]
+    order = dict.fromkeys(["utf-8", *found] if "cp1252" in found else [*found, "utf-8"])
+    yield from (codec for codec in order if not (early and codec == "utf-8"))
 
 
+def _codec_in_page(body: bytes) -> str | None:
+    if b"charset" not in body[: _META_WITHIN].lower():
+        return None
+    meta = _META.search(body, 0, _META_WITHIN)
+    codec = _codec(meta[1].decode("ascii", "replace")) if meta else None
+    # A page in UTF-16 could not have been read as ASCII.
+    return "utf-8" if codec and codec.startswith("utf-16") else codec
+
+
+def _chinese(body: bytes) -> str | None:
+    """The text of a page in GB 18030; None where it may be in another charset.
+
+    Of running Chinese text most characters are of level 1, spread over the alphabet, so both
+    halves of it occur; Korean has hardly any of the second half, Japanese and Big5 few of level 1,
+    Thai and Cyrillic, whose words have odd lengths too, many that would be of level 2.
+    """
+    first = body[:_SAMPLE].translate(None, _ASCII)[::2]
+    usual, late, rare = (len(first) - len(first.translate(None, s)) for s in (_USUAL, _LATE, _RARE))
+    total = len(first)
+    if total < _LEAST_HANZI or usual < 0.6 * total or late < 0.2 * total or rare > 0.1 * total:
+        return None
+    try:
+        return body.decode("gb18030", "strict")
+    except UnicodeDecodeError:
+        return None
+
+
+@lru_cache(1024)
 def _codec(name: str | None) -> str | None:
     if not name:
         return None

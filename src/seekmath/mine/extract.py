@@ -14,16 +14,15 @@ from seekmath.mine.charset import to_utf8
 from seekmath.mine.crawl import RawPage, read_pages
 from seekmath.mine.html import main_text
 from seekmath.mine.inputs import files_at, holds_pages
+from seekmath.mine.language import language_of
 from seekmath.mine.page_tokens import HostilePage
-from seekmath.mine.urls import host_of, path_of
+from seekmath.mine.urls import host_and_path
 
 _USER_AGENT = "seekmath/0.1 (+https://arxiv.org/abs/2402.03300; page extraction)"
 _MOST_BYTES = 16 << 20
 # Beyond this a page is a data dump or an attack; its beginning is read.
 _MOST_TEXT_BYTES = 4 << 20
 _TIMEOUT_S = 30
-_CJK = re.compile(r"[\u4e00-\u9fff]")
-_ENGLISH = frozenset("the of and to in is for that with are be this as on by a an".split())
 
 
 def extract_page(page: RawPage) -> dict[str, Any]:
@@ -35,10 +34,11 @@ def extract_page(page: RawPage) -> dict[str, Any]:
     title, text, formulas = page.text or main_text(
         to_utf8(page.body, page.charset)[:_MOST_TEXT_BYTES]
     )
+    host, path = host_and_path(page.url)
     return {
         "url": page.url,
-        "host": host_of(page.url),
-        "path": path_of(page.url),
+        "host": host,
+        "path": path,
         "language": language_of(text),
         "title": title,
         "text": text,
@@ -46,17 +46,6 @@ def extract_page(page: RawPage) -> dict[str, Any]:
         "source": page.source,
         "digest": digest(text),
     }
-
-
-def language_of(text: str) -> str:
-    """ "zh", "en" or "other", from the script and the commonest English words."""
-    sample = text[:4000]
-    tokens = sample.lower().split()
-    words = sum(map(str.isalpha, tokens))
-    characters = 0 if sample.isascii() else len(_CJK.findall(sample))
-    if characters > 0.3 * (characters + words):
-        return "zh"
-    return "en" if sum(map(_ENGLISH.__contains__, tokens)) >= 0.06 * max(1, words) else "other"
 
 
 def extract_inputs(inputs: list[str]) -> Iterator[dict[str, Any]]:

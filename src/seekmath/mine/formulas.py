@@ -6,8 +6,9 @@ MathJax 2 to 4 (scripts, rendered output, assistive MathML), KaTeX, MathML, imag
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
 import numpy as np
@@ -29,10 +30,16 @@ _TEX_URL = re.compile(
     r"|/teximg|/latexrender|/filter/tex/|/eqn?\.latex|/(?:gif|svg|png)\.(?:image|latex)\?|[?&](?:latex|tex)=",
     re.IGNORECASE,
 )
+# One of these stands in each of them.
+_TEX_SIGNS = ("tex", "math", "cht=tx", ".image?")
 _TEX_CLASS = re.compile(
     r"(?:^|[\s\"'=_-])(?:latex|tex|math|mwe-math-fallback-image-\w+|formula(?:Scaled)?|texrender|ee_img)"
     r"(?=$|[\s\"'_-])",
     re.I,
+)
+_QUERY = re.compile(r"(?:^|&)(?:latex|chl|tex|eq|formula|math|f)=([^&]*)")
+_STYLE_OF_IMAGE = re.compile(
+    r"^(?:\\(?:dpi|bg|fg|large|small|inline|fn|huge|LARGE|Large)\b(?:\{[^}]*\}|_\w+)?\s*)+"
 )
 _LOOKS_TEX = re.compile(r"\\[A-Za-z]+|[\^_{}=+<>]|^\s*[A-Za-z]\s*$|^-?\d+(?:\.\d+)?$")
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
@@ -42,12 +49,18 @@ _ANNOTATION = re.compile(
 )
 _ELEMENT = re.compile(rb"<[^>]*>")
 _NUMBERS = re.compile(rb"<span[^>]{0,100}class=[\"']?eqno.*?</span>(?:\s*</span>)?", re.DOTALL)
-_RICHER = re.compile(rb"<(?:math|img|mjx|script|svg|table)\b|class=[\"']?(?:katex|MathJax)", re.I)
+_RICHER = re.compile(rb"<(?:math|img|mjx|script|svg|table)\b", re.I)
+_RICHER_CLASS = re.compile(rb"=(?<=class=)[\"']?(?:katex|MathJax)", re.I)
 _SENTENCE = re.compile(r"(?:(?<![\\A-Za-z])[A-Za-z]{2,}[,.]?\s+){4}")
 _DATA_NAMES = (
     "data-latex", "data-tex", "data-formula", "data-equation", "data-expr", "data-katex",
     "data-original-tex", "data-math", "alttext",
 )  # fmt: skip
+_USUAL_TYPES = {
+    b'<script type="%b">' % written: written.replace(b" ", b"").decode()
+    for written in (b"math/tex", b"math/tex; mode=display", b"text/javascript")
+}
+_IMG = TAGS["img"]
 _DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\begin{", "}"))
 
 
@@ -70,23 +83,21 @@ def no_formulas(count: int) -> Formulas:
 def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
     """The formulas that elements hold, outermost first: what lies inside one is not read again."""
     of_token = np.zeros(page.number + 1, np.int32)
-    roles = page.flags[: page.number] >> k.ROLE_SHIFT
-    candidates = np.flatnonzero((roles != 0) & (page.kind[: page.number] > 0))
-    scripted = bool((roles[candidates] == k.ROLE_SCRIPT).any())
     texts: list[bytes] = []
     spans: list[tuple[int, int]] = []
     done = size = 0
-    for token, role in zip(candidates.tolist(), roles[candidates].tolist(), strict=True):
+    elements, scripted = _candidates(page)
+    for token, behind, role, *bounds in elements:
         if token < done:
             continue
-        latex, display = _READERS[role](page, token, scripted)
+        latex, display = _READERS[role](Element(page.source, *bounds), scripted)
         if latex is None:
             continue
-        done = int(page.close[token])
-        marked = mark(latex, display, style.macros).encode("utf-8", "replace") if latex else b""
+        done = behind
+        marked = mark(latex, display, style.macros) if latex else ""
         of_token[token] = -1
         if marked:
-            text = b" " + marked + b" " if display else marked
+            text = (f" {marked} " if display else marked).encode("utf-8", "replace")
             texts.append(text)
             spans.append((size, size + len(text)))
             size += len(text)
@@ -97,17 +108,73 @@ def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
     return Formulas(of_token, latex_bytes, np.array(spans, np.int32))
 
 
+def _candidates(page: Tokens) -> tuple[Iterator[tuple[int, ...]], bool]:
+    """Elements with a role: (token, token behind, role, and ``Element``'s numbers); any scripts?"""
+    roles = page.flags[: page.number] >> k.ROLE_SHIFT
+    tokens = np.flatnonzero(roles)
+    roles = roles[tokens]
+    behind = page.close[tokens]
+    ends = page.end[tokens]
+    starts = np.append(page.start[: page.number], len(page.source))
+    columns = (
+        tokens, behind, roles, page.kind[tokens], page.start[tokens], ends,
+        np.maximum(starts[behind], ends),
+    )  # fmt: skip
+    elements = zip(*(column.tolist() for column in columns), strict=True)
+    return elements, bool((roles == k.ROLE_SCRIPT).any())
+
+
+class Element(NamedTuple):
+    """An element of a page: its source, the number of its tag, where it, its inside and end are."""
+
+    source: bytes
+    name: int
+    start: int
+    inside: int
+    end: int
+
+    def tag(self) -> bytes:
+        """The start tag with its attributes."""
+        return self.source[self.start : self.inside]
+
+    def inner(self) -> bytes:
+        """What stands between its tags."""
+        return self.source[self.inside : self.end]
+
+    def size(self) -> int:
+        """Bytes between its tags."""
+        return self.end - self.inside
+
+
+def _unescaped(text: str) -> str:
+    return html.unescape(text) if "&" in text else text
+
+
+def _type(tag: bytes) -> str:
+    """The ``type`` of a script, without spaces, in lower case."""
+    return _USUAL_TYPES.get(tag) or _attributes(tag).get("type", "").replace(" ", "").lower()
+
+
 def _attributes(tag: bytes) -> dict[str, str]:
     text = tag.decode("utf-8", "replace")
     return {
-        found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "")
+        found[1].lower(): _unescaped(found[2] or found[3] or found[4] or "")
         for found in _ATTRIBUTE.finditer(text)
     }
 
 
 def _plain(inner: bytes) -> str:
     """The text of a piece of HTML, tags dropped."""
-    return html.unescape(_ELEMENT.sub(b"", inner).decode("utf-8", "replace")).strip()
+    if b"<" in inner:
+        inner = _ELEMENT.sub(b"", inner)
+    return _unescaped(inner.decode("utf-8", "replace")).strip()
+
+
+def _is_richer(inner: bytes) -> bool:
+    """Does a piece of HTML hold formulas of another form?"""
+    return bool(
+        (b"<" in inner and _RICHER.search(inner)) or (b"=" in inner and _RICHER_CLASS.search(inner))
+    )
 
 
 def _annotation(inner: bytes) -> str:
@@ -117,20 +184,20 @@ def _annotation(inner: bytes) -> str:
     return _plain(found[1]) if found else ""
 
 
-def _of_math(page: Tokens, token: int, _: bool) -> Found:
-    tag, inner = page.tag(token), page.inner(token)
+def _of_math(element: Element, _: bool) -> Found:
+    tag, inner = element.tag(), element.inner()
     attributes = _attributes(tag)
     display = attributes.get("display") in ("block", "true") or attributes.get("mode") == "display"
     latex = _annotation(inner) or attributes.get("alttext", "").strip()
     return latex or latex_of_math(tag + inner), display
 
 
-def _of_script(page: Tokens, token: int, _: bool) -> Found:
-    kind = _attributes(page.tag(token)).get("type", "").replace(" ", "").lower()
-    text = page.inner(token).decode("utf-8", "replace").strip()
-    text = html.unescape(text).removeprefix("% <![CDATA[").removesuffix("%]]>").removesuffix("]]>")
+def _of_script(element: Element, _: bool) -> Found:
+    kind = _type(element.tag())
+    text = _unescaped(element.inner().decode("utf-8", "replace").strip())
+    text = text.removeprefix("% <![CDATA[").removesuffix("%]]>").removesuffix("]]>")
     if kind.startswith("math/mml"):
-        text = _annotation(page.inner(token)) or latex_of_math(page.inner(token))
+        text = _annotation(element.inner()) or latex_of_math(element.inner())
     elif kind.startswith("math/asciimath"):
         text = asciimath_to_latex(text)
     elif not kind.startswith("math/tex"):
@@ -138,9 +205,9 @@ def _of_script(page: Tokens, token: int, _: bool) -> Found:
     return text, "mode=display" in kind
 
 
-def _of_container(page: Tokens, token: int, scripted: bool) -> Found:
+def _of_container(element: Element, scripted: bool) -> Found:
     """Rendered MathJax: its TeX, its assistive MathML, or what its own tags say."""
-    tag, inner = page.tag(token), page.inner(token)
+    tag, inner = element.tag(), element.inner()
     if scripted and not tag.startswith(b"<mjx-container"):
         return "", False
     attributes = _attributes(tag)
@@ -163,19 +230,19 @@ def _of_container(page: Tokens, token: int, scripted: bool) -> Found:
         source = attributes.get("data-mathml", "")
         if not source:
             found = re.search(rb"data-mathml\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", inner)
-            source = html.unescape((found[1] or found[2]).decode()) if found else ""
+            source = _unescaped((found[1] or found[2]).decode()) if found else ""
         if 'display="block"' in source:
             display = True
         return _annotation(source.encode()) or latex_of_math(source.encode()), display
     found = re.search(rb"data-latex\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", inner)
     if found:
-        return html.unescape((found[1] or found[2]).decode("utf-8", "replace")), display
+        return _unescaped((found[1] or found[2]).decode("utf-8", "replace")), display
     return latex_of_rendered(tag + inner) or None, display
 
 
-def _of_katex(page: Tokens, token: int, _: bool) -> Found:
-    inner = page.inner(token)
-    display = b"katex-display" in page.tag(token) or b'display="block"' in inner
+def _of_katex(element: Element, _: bool) -> Found:
+    inner = element.inner()
+    display = b"katex-display" in element.tag() or b'display="block"' in inner
     annotated = _annotation(inner)
     if annotated:
         return annotated, display
@@ -183,8 +250,8 @@ def _of_katex(page: Tokens, token: int, _: bool) -> Found:
     return (latex_of_math(inner[start:]) if start >= 0 else None), display
 
 
-def _of_wikipedia(page: Tokens, token: int, scripted: bool) -> Found:
-    inner = page.inner(token)
+def _of_wikipedia(element: Element, scripted: bool) -> Found:
+    inner = element.inner()
     display = b'display="block"' in inner or b"image-display" in inner
     annotated = _annotation(inner)
     if annotated:
@@ -199,8 +266,8 @@ def _of_wikipedia(page: Tokens, token: int, scripted: bool) -> Found:
     return _image(_attributes(inner[start : inner.find(b">", start) + 1]))[0], display
 
 
-def _of_image(page: Tokens, token: int, _: bool) -> Found:
-    return _image(_attributes(page.tag(token)))
+def _of_image(element: Element, _: bool) -> Found:
+    return _image(_attributes(element.tag()))
 
 
 def _image(attributes: dict[str, str]) -> Found:
@@ -208,7 +275,7 @@ def _image(attributes: dict[str, str]) -> Found:
     names = attributes.get("class", "")
     alternative = (attributes.get("alt") or attributes.get("title") or "").strip()
     display = "display" in names or alternative.startswith(("\\[", "$$", "\\begin{"))
-    from_url = bool(_TEX_URL.search(source))
+    from_url = _names_tex(source)
     delimited = undelimited(alternative) != alternative or alternative.startswith("\\begin{")
     known = from_url or bool(_TEX_CLASS.search(names)) or delimited
     written = _of_url(source) if from_url else ""
@@ -219,30 +286,32 @@ def _image(attributes: dict[str, str]) -> Found:
     return written or None, display
 
 
+def _names_tex(source: str) -> bool:
+    """Is it the address of a formula set as an image?"""
+    lowered = source.lower()
+    return any(sign in lowered for sign in _TEX_SIGNS) and bool(_TEX_URL.search(source))
+
+
 def _of_url(source: str) -> str:
     query = urlsplit(source).query
-    found = re.search(r"(?:^|&)(?:latex|chl|tex|eq|formula|math|f)=([^&]*)", query)
+    found = _QUERY.search(query)
     text = unquote_plus((found[1] if found else query).replace("+", "%20"))
-    return re.sub(
-        r"^(?:\\(?:dpi|bg|fg|large|small|inline|fn|huge|LARGE|Large)\b(?:\{[^}]*\}|_\w+)?\s*)+",
-        "",
-        text,
-    ).strip()
+    return _STYLE_OF_IMAGE.sub("", text).strip()
 
 
-def _of_tex(page: Tokens, token: int, _: bool) -> Found:
+def _of_tex(element: Element, _: bool) -> Found:
     """A class that says "math": TeX with or without delimiters; prose around formulas stays."""
-    tag = page.tag(token)
-    if page.kind[token] == TAGS["img"]:
+    tag = element.tag()
+    if element.name == _IMG:
         return _image(_attributes(tag))
-    inner = page.inner(token)
-    if len(inner) > 20_000 or _RICHER.search(inner):
+    if element.size() > 20_000 or _is_richer(element.inner()):
         return None, False
+    inner = element.inner()
     if b"eqno" in inner:
         inner = _NUMBERS.sub(b"", inner)
     text = _plain(inner)
     display = tag[:4].lower() in (b"<div", b"<pre", b"<p>", b"<p ") or b"display" in tag
-    for opening, closing in _DELIMITERS:
+    for opening, closing in _DELIMITERS if text[:1] in ("\\", "$") else ():
         if text.startswith(opening):
             if not text.endswith(closing) or (
                 text.count(opening) > 1 and opening != "\\begin{" and opening != closing
@@ -260,21 +329,21 @@ def _of_tex(page: Tokens, token: int, _: bool) -> Found:
     return (text if (short or known) and text else None), display
 
 
-def _of_rendered(page: Tokens, token: int, scripted: bool) -> Found:
+def _of_rendered(element: Element, scripted: bool) -> Found:
     return ("" if scripted else None), False
 
 
-def _of_html(page: Tokens, token: int, _: bool) -> Found:
+def _of_html(element: Element, _: bool) -> Found:
     """A formula set in HTML: italics, ``sup``, ``sub`` and Unicode."""
-    inner = page.inner(token)
-    if len(inner) > 4000 or _RICHER.search(inner):
+    if element.size() > 4000 or _is_richer(element.inner()):
         return None, False
+    inner = element.inner()
     text = markup_to_latex(inner)
-    return (text if text and not _SENTENCE.search(text) else None), page.tag(token)[:4] == b"<div"
+    return (text if text and not _SENTENCE.search(text) else None), element.tag()[:4] == b"<div"
 
 
-def _of_data(page: Tokens, token: int, _: bool) -> Found:
-    attributes = _attributes(page.tag(token))
+def _of_data(element: Element, _: bool) -> Found:
+    attributes = _attributes(element.tag())
     display = "display" in attributes.get("class", "") + attributes.get("data-display", "")
     source = attributes.get("data-mathml", "")
     if source.lstrip().startswith("<"):
@@ -291,12 +360,12 @@ def _of_data(page: Tokens, token: int, _: bool) -> Found:
     return None, False
 
 
-def _of_number(page: Tokens, token: int, _: bool) -> Found:
+def _of_number(element: Element, _: bool) -> Found:
     """The number of an equation is no text."""
-    return ("" if len(page.inner(token)) < 400 else None), False
+    return ("" if element.size() < 400 else None), False
 
 
-_READERS: dict[int, Callable[[Tokens, int, bool], Found]] = {
+_READERS: dict[int, Callable[[Element, bool], Found]] = {
     k.ROLE_MATH: _of_math,
     k.ROLE_SCRIPT: _of_script,
     k.ROLE_CONTAINER: _of_container,

@@ -36,6 +36,8 @@ CLASS, STYLE, HIDDEN_NAME, ARIA_HIDDEN, TYPE, HREF, SOURCE, ALT, DATA_TEX = rang
     ROLE_MATH, ROLE_SCRIPT, ROLE_CONTAINER, ROLE_KATEX, ROLE_KATEX_DISPLAY, ROLE_WIKIPEDIA,
     ROLE_IMAGE, ROLE_TEX, ROLE_RENDERED, ROLE_PREVIEW, ROLE_HTML, ROLE_DATA, ROLE_NUMBER,
 ) = range(1, 14)  # fmt: skip
+# What a page may hold: macros of a configuration and of LaTeX, a choice of delimiters, AsciiMath.
+CONFIGURES_MACROS, DEFINES_MACROS, CHOOSES_DELIMITERS, LOADS_ASCIIMATH = (1 << n for n in range(4))
 _HASH, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _ATTRIBUTE_SCAN = 600
 
@@ -275,6 +277,52 @@ def _count_tags(source: Bytes) -> int:
             byte = source[at + 1]
             count += _is_letter(byte) or byte == 47 or byte == 33 or byte == 63
     return count
+
+
+@kernel
+def page_hints(source: Bytes) -> int:
+    """What a page may hold, from a few letters; only for that need its names be looked up.
+
+    Loops over slices, one a question, are what the compiler makes vectors of.
+    """
+    count = max(0, len(source) - 4)
+    first, second, third = source[:count], source[1 : count + 1], source[2 : count + 2]
+    fourth, fifth = source[3 : count + 3], source[4 : count + 4]
+    configured = defined = delimited = ascii_math = False
+    for at in range(count):  # [Mm]acro
+        configured |= (
+            ((first[at] | 32) == 109) & (second[at] == 97) & (third[at] == 99)
+            & (fourth[at] == 114) & (fifth[at] == 111)
+        )  # fmt: skip
+    for at in range(count):  # \new…, \ren…, \prov…, \def, \Dec…
+        byte, behind = second[at], fourth[at]
+        defined |= (first[at] == 92) & (
+            (
+                (third[at] == 101)
+                & (
+                    ((byte == 110) & (behind == 119)) | ((byte == 114) & (behind == 110))
+                    | ((byte == 100) & (behind == 102)) | ((byte == 68) & (behind == 99))
+                )
+            )
+            | ((byte == 112) & (third[at] == 114) & (behind == 111) & (fifth[at] == 118))
+        )  # fmt: skip
+    for at in range(count):  # inlin[eMath], rende[rMath]InElement, [delim]iters
+        byte = first[at]
+        delimited |= (
+            (second[at] == 77) & (third[at] == 97) & (fourth[at] == 116) & (fifth[at] == 104)
+            & ((byte == 101) | (byte == 114))
+        ) | (
+            (byte == 100) & (second[at] == 101) & (third[at] == 108) & (fourth[at] == 105)
+            & (fifth[at] == 109)
+        )  # fmt: skip
+    for at in range(count):  # asc[iim]ath in any case, AM_
+        ascii_math |= (
+            ((first[at] | 32) == 105) & ((second[at] | 32) == 105) & ((third[at] | 32) == 109)
+        ) | ((first[at] == 65) & (second[at] == 77) & (third[at] == 95))
+    return (
+        configured * CONFIGURES_MACROS | defined * DEFINES_MACROS
+        | delimited * CHOOSES_DELIMITERS | ascii_math * LOADS_ASCIIMATH
+    )  # fmt: skip
 
 
 @kernel

@@ -8,6 +8,8 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from seekmath.mine.html_tokens import CONFIGURES_MACROS, DEFINES_MACROS
+
 #: Name without backslash → (number of arguments, body).
 Macros = dict[str, tuple[int, str]]
 
@@ -24,26 +26,25 @@ _STRING = r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`"
 _ENTRY = re.compile(
     rf"[\"']?\\{{0,2}}([A-Za-z]+)[\"']?\s*:\s*(?:(?:{_STRING})|\[\s*(?:{_STRING})\s*(?:,\s*(\d))?)"
 )
+_DEFINING = (
+    b"\\newcommand", b"\\renewcommand", b"\\providecommand", b"\\def", b"\\DeclareMathOp",
+)  # fmt: skip
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
-def page_macros(source: bytes) -> Macros:
-    """Macros of a page in UTF-8; empty for most."""
+def page_macros(source: bytes, hints: int) -> Macros:
+    """Macros of a page in UTF-8, of which ``hints`` are the ``page_hints``; empty for most."""
     macros: Macros = {}
-    for window in _windows(source, b"acros", 1):
-        configured = _CONFIGURATION.match(window)
-        inner = _braced(window, configured.end()) if configured else None
-        if inner is not None:
-            macros |= _entries(inner)
-    for name in (
-        b"\\newcommand",
-        b"\\renewcommand",
-        b"\\providecommand",
-        b"\\def",
-        b"\\DeclareMathOp",
-    ):
-        for window in _windows(source, name, 0):
-            macros |= _definitions(window, 1)[0]
+    if hints & CONFIGURES_MACROS:
+        for window in _windows(source, b"acros", 1):
+            configured = _CONFIGURATION.match(window)
+            inner = _braced(window, configured.end()) if configured else None
+            if inner is not None:
+                macros |= _entries(inner)
+    if hints & DEFINES_MACROS:
+        for name in _DEFINING:
+            for window in _windows(source, name, 0):
+                macros |= _definitions(window, 1)[0]
     return macros
 
 

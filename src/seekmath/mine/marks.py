@@ -9,7 +9,10 @@ from seekmath.mine.macros import Macros, expand
 MARKS = "\ue000\ue001\ue002\ue003"
 _ANY = re.compile(f"[{MARKS}\x00]")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n\s*")
-_PAIRS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
+_FIRST, _BRACKETS = frozenset("$\\{"), frozenset("[(")
+# Delimiters, and how long both together are.
+_PAIRS = (("$$", "$$", 4), ("\\[", "\\]", 4), ("\\(", "\\)", 4), ("$", "$", 2))
+_STYLES = ("{\\displaystyle ", "{\\textstyle ")
 _DEFINITION = re.compile(
     r"\\(?:(?:re|provide)?newcommand\*?|renewcommand\*?|def|DeclareMathOperator\*?)\b"
 )
@@ -22,10 +25,12 @@ def mark(latex: str, display: bool, macros: Macros) -> str:
     """
     if "%" in latex:
         latex = _COMMENT.sub("", latex)
-    latex = undelimited(" ".join(_ANY.sub("", latex).split()))
+    if not latex.isascii() or "\0" in latex:
+        latex = _ANY.sub("", latex)
+    latex = undelimited(" ".join(latex.split()))
     if macros:
         latex = expand(latex, macros)
-    elif "\\" in latex and _DEFINITION.match(latex):
+    elif latex[:1] == "\\" and _DEFINITION.match(latex):
         return ""
     latex = latex.strip()
     if not latex:
@@ -35,13 +40,14 @@ def mark(latex: str, display: bool, macros: Macros) -> str:
 
 def undelimited(latex: str) -> str:
     """LaTeX without delimiters around it, and without Wikipedia's ``\\displaystyle`` group."""
-    if latex[:1] not in ("$", "\\", "{"):
+    first = latex[:1]
+    if first not in _FIRST:
         return latex
-    for opening, closing in _PAIRS:
-        long_enough = len(latex) > len(opening) + len(closing)
-        if long_enough and latex.startswith(opening) and latex.endswith(closing):
-            latex = latex[len(opening) : -len(closing)].strip()
-    for style in ("{\\displaystyle ", "{\\textstyle "):
+    if first == "$" or latex[1:2] in _BRACKETS:
+        for opening, closing, least in _PAIRS:
+            if len(latex) > least and latex.startswith(opening) and latex.endswith(closing):
+                latex = latex[len(opening) : -len(closing)].strip()
+    for style in _STYLES:
         if latex.startswith(style) and latex.endswith("}"):
             return latex[len(style) : -1].strip()
     return latex.removeprefix("\\displaystyle ").strip()

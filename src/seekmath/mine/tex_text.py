@@ -6,7 +6,10 @@ Each delimiter is looked up once, its partner within a bound, so the time is lin
 import re
 from functools import cached_property
 
+import numpy as np
+
 from seekmath.mine.asciimath import asciimath_to_latex
+from seekmath.mine.html_tokens import CHOOSES_DELIMITERS, LOADS_ASCIIMATH, page_hints
 from seekmath.mine.macros import Macros, page_macros
 from seekmath.mine.marks import MARKS, mark
 
@@ -18,8 +21,9 @@ _ENVIRONMENTS = (
     "equation|align|gather|multline|eqnarray|alignat|flalign|displaymath|math|array|split|aligned"
     "|cases|[pbBvV]?matrix"
 )
+# Each alternative begins with a character of its own, so that the search skips to one of them.
 _OPENER = re.compile(
-    rf"[{MARKS[0]}{MARKS[1]}]|\\\\?[(\[]|\\begin\{{({_ENVIRONMENTS})(\*?)\}}|\$\$?|`"
+    rf"{MARKS[0]}|{MARKS[1]}|\\\\?[(\[]|\\begin\{{({_ENVIRONMENTS})(\*?)\}}|\$\$?|`"
     r"|\[(tex|latex|math|imath|dmath)\]",
     re.IGNORECASE,
 )
@@ -36,8 +40,14 @@ class TextStyle:
         self._source = source
 
     @cached_property
+    def _hints(self) -> int:
+        return page_hints(np.frombuffer(self._source, np.uint8))
+
+    @cached_property
     def dollars(self) -> bool:
         """Its configuration says that single dollars delimit formulas."""
+        if not self._hints & CHOOSES_DELIMITERS:
+            return False
         for name in (b"inlineMath", b"renderMathInElement", b"delimiters"):
             at = self._source.find(name)
             while at >= 0:
@@ -49,12 +59,13 @@ class TextStyle:
     @cached_property
     def backticks(self) -> bool:
         """It loads AsciiMath."""
-        return any(name in self._source for name in _ASCIIMATH)
+        asked = self._hints & LOADS_ASCIIMATH
+        return bool(asked) and any(name in self._source for name in _ASCIIMATH)
 
     @cached_property
     def macros(self) -> Macros:
         """The macros that it defines."""
-        return page_macros(self._source)
+        return page_macros(self._source, self._hints)
 
 
 def mark_text(text: str, style: TextStyle) -> str:

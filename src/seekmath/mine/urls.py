@@ -36,6 +36,8 @@ _KEPT = "/:@!$&'()*+,;=~%-._"
 _HOST = re.compile(r"(?:www\.)*((?!www\.)[a-z0-9_-][a-z0-9._-]*?|\[[0-9a-f:.]+\])\.*(?::(\d*))?")
 _DEFAULT_PORTS = (None, "", "80", "443")
 _PLAIN = re.compile(r"https?://((?:[a-z0-9-]+\.)+[a-z0-9-]+)((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)")
+# What needs no full parse to find its host and path.
+_USUAL = re.compile(r"https?://([a-z0-9.-]+)(/[^\s?#]*)?(?:[?#]\S*)?")
 _MOST = 2000
 
 
@@ -64,20 +66,19 @@ def normalize_url(url: str) -> str:
     return f"https://{host}{path}{'?' if query else ''}{query}"
 
 
-def host_of(url: str) -> str:
-    """The host of a URL, lower-case, without www and port; "" where there is none."""
-    try:
-        return (urlsplit(url.strip()).hostname or "").rstrip(".").removeprefix("www.")
-    except ValueError:
-        return ""
-
-
-def path_of(url: str) -> str:
-    """The path of a URL, "/" at least."""
-    try:
-        return urlsplit(url.strip()).path or "/"
-    except ValueError:
-        return "/"
+def host_and_path(url: str) -> tuple[str, str]:
+    """The host of a URL, lower-case, without www and port, and its path; "" and "/" for none."""
+    url = url.strip()
+    usual = _USUAL.fullmatch(url)
+    if usual:
+        host, path = usual.groups()
+    else:
+        try:
+            parts = urlsplit(url)
+            host, path = parts.hostname or "", parts.path
+        except ValueError:
+            return "", "/"
+    return host.rstrip(".").removeprefix("www."), path or "/"
 
 
 def _host(netloc: str) -> str:
