@@ -84,7 +84,7 @@ def _candidates(body: bytes, stated: str | None) -> Iterator[str]:
 
 
 def _codec_in_page(body: bytes) -> str | None:
-    if b"charset" not in body[: _META_WITHIN].lower():
+    if b"charset" not in body[:_META_WITHIN].lower():
         return None
     meta = _META.search(body, 0, _META_WITHIN)
     codec = _codec(meta[1].decode("ascii", "replace")) if meta else None

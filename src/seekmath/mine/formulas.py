@@ -6,7 +6,7 @@ MathJax 2 to 4 (scripts, rendered output, assistive MathML), KaTeX, MathML, imag
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_plus, urlsplit
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from seekmath.mine import html_tokens as k
 from seekmath.mine.asciimath import asciimath_to_latex
+from seekmath.mine.compiled import kernel
 from seekmath.mine.html_names import TAGS
+from seekmath.mine.html_tokens import Ints
 from seekmath.mine.marks import mark, undelimited
 from seekmath.mine.mathml import latex_of_math, latex_of_rendered, markup_to_latex
 from seekmath.mine.page_tokens import Tokens
@@ -56,6 +58,7 @@ _DATA_NAMES = (
     "data-latex", "data-tex", "data-formula", "data-equation", "data-expr", "data-katex",
     "data-original-tex", "data-math", "alttext",
 )  # fmt: skip
+_DISPLAYED = (b"<div", b"<pre", b"<p>", b"<p ")
 _USUAL_TYPES = {
     b'<script type="%b">' % written: written.replace(b" ", b"").decode()
     for written in (b"math/tex", b"math/tex; mode=display", b"text/javascript")
@@ -86,11 +89,14 @@ def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
     texts: list[bytes] = []
     spans: list[tuple[int, int]] = []
     done = size = 0
-    elements, scripted = _candidates(page)
-    for token, behind, role, *bounds in elements:
+    rows = _with_roles(
+        len(page.source), page.number, page.kind, page.start, page.end, page.flags, page.close
+    )
+    scripted = bool((rows[:, 2] == k.ROLE_SCRIPT).any())
+    for token, behind, role, name, start, inside, end in rows.tolist():
         if token < done:
             continue
-        latex, display = _READERS[role](Element(page.source, *bounds), scripted)
+        latex, display = _READERS[role](Element(page.source, name, start, inside, end), scripted)
         if latex is None:
             continue
         done = behind
@@ -108,20 +114,26 @@ def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
     return Formulas(of_token, latex_bytes, np.array(spans, np.int32))
 
 
-def _candidates(page: Tokens) -> tuple[Iterator[tuple[int, ...]], bool]:
-    """Elements with a role: (token, token behind, role, and ``Element``'s numbers); any scripts?"""
-    roles = page.flags[: page.number] >> k.ROLE_SHIFT
-    tokens = np.flatnonzero(roles)
-    roles = roles[tokens]
-    behind = page.close[tokens]
-    ends = page.end[tokens]
-    starts = np.append(page.start[: page.number], len(page.source))
-    columns = (
-        tokens, behind, roles, page.kind[tokens], page.start[tokens], ends,
-        np.maximum(starts[behind], ends),
-    )  # fmt: skip
-    elements = zip(*(column.tolist() for column in columns), strict=True)
-    return elements, bool((roles == k.ROLE_SCRIPT).any())
+@kernel
+def _with_roles(
+    length: int, count: int, kind: Ints, start: Ints, end: Ints, flags: Ints, close: Ints
+) -> Ints:
+    """Elements with a role: (token, token behind it, role, and the numbers of ``Element``)."""
+    found = 0
+    for token in range(count):
+        found += flags[token] >> k.ROLE_SHIFT != 0
+    rows = np.empty((found, 7), np.int32)
+    found = 0
+    for token in range(count):
+        role = flags[token] >> k.ROLE_SHIFT
+        if role:
+            behind = close[token]
+            row = rows[found]
+            row[0], row[1], row[2], row[3] = token, behind, role, kind[token]
+            row[4], row[5] = start[token], end[token]
+            row[6] = max(start[behind] if behind < count else length, end[token])
+            found += 1
+    return rows
 
 
 class Element(NamedTuple):
@@ -304,19 +316,23 @@ def _of_tex(element: Element, _: bool) -> Found:
     tag = element.tag()
     if element.name == _IMG:
         return _image(_attributes(tag))
-    if element.size() > 20_000 or _is_richer(element.inner()):
+    if element.size() > 20_000:
         return None, False
     inner = element.inner()
+    display = b"display" in tag or tag[:4].lower() in _DISPLAYED
+    if _is_richer(inner):
+        return None, False
     if b"eqno" in inner:
         inner = _NUMBERS.sub(b"", inner)
     text = _plain(inner)
-    display = tag[:4].lower() in (b"<div", b"<pre", b"<p>", b"<p ") or b"display" in tag
     for opening, closing in _DELIMITERS if text[:1] in ("\\", "$") else ():
         if text.startswith(opening):
             if not text.endswith(closing) or (
                 text.count(opening) > 1 and opening != "\\begin{" and opening != closing
             ):
                 return None, display
+            if opening == "\\(":
+                return text[2:-2].strip(), display
             return text, display or opening in ("\\[", "$$", "\\begin{")
     if "\\(" in text or "$" in text or _SENTENCE.search(text):
         return None, display

@@ -9,7 +9,6 @@ import re
 from seekmath.mine import html_names as names
 from seekmath.mine.formulas import find_formulas, no_formulas
 from seekmath.mine.html_blocks import HAS_SCRIPT, HAS_TEX, write_blocks
-from seekmath.mine.html_tokens import ROLE_SHIFT
 from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
 from seekmath.mine.marks import MARKS
 from seekmath.mine.page_tokens import MOST_DEPTH, Tokens, read_tokens
@@ -29,10 +28,7 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
     source = page.encode("utf-8", "replace") if isinstance(page, str) else page
     tokens = read_tokens(source)
     style = TextStyle(source)
-    if (tokens.flags[: tokens.number] >> ROLE_SHIFT).any():
-        found = find_formulas(tokens, style)
-    else:
-        found = no_formulas(tokens.number)
+    found = find_formulas(tokens, style) if tokens.roles else no_formulas(tokens.number)
     out, blocks = write_blocks(
         tokens.octets, tokens.number, tokens.kind, tokens.start, tokens.end, tokens.flags,
         tokens.close, tokens.letters, names.PROPERTIES, names.EFFECTS, found.of_token,
@@ -44,11 +40,12 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
     )
     joined, special = join_blocks(out, blocks, keep_blocks(blocks, low, high))
     text = _with_marks(joined.tobytes(), special.tolist(), style)
-    formulas = text.count(MARKS[0]) + text.count(MARKS[1])
-    if formulas:
-        for sign, delimiter in zip(MARKS, ("$", "$$", "$", "$$"), strict=True):
-            text = text.replace(sign, delimiter)
-    return _title(tokens), text.strip(), formulas
+    inline, display = text.count(MARKS[0]), text.count(MARKS[1])
+    if inline:
+        text = text.replace(MARKS[0], "$").replace(MARKS[2], "$")
+    if display:
+        text = text.replace(MARKS[1], "$$").replace(MARKS[3], "$$")
+    return _title(tokens), text.strip(), inline + display
 
 
 def _with_marks(text: bytes, special: list[list[int]], style: TextStyle) -> str:

@@ -334,8 +334,8 @@ def tokenize(
     words: NDArray[np.uint32],
     needles: Bytes,
     most_tags: int,
-) -> tuple[int, Ints, Ints, Ints, Ints]:
-    """Tokens of a page: (count, kind, start, end, flags); count -1 if there are too many tags.
+) -> tuple[int, Ints, Ints, Ints, Ints, bool]:
+    """Tokens of a page: (count, kind, start, end, flags, roles); count -1 for too many tags.
 
     Args:
         source: the page in UTF-8.
@@ -346,15 +346,16 @@ def tokenize(
 
     Returns:
         kind is 0 for text, a tag's number for a start tag, its negative for an end tag; start
-        and end are byte offsets; flags are those of the attributes.
+        and end are byte offsets; flags are those of the attributes, and roles tells whether any
+        holds the role of a formula.
     """
     found = _count_tags(source)
     room = 2 * min(found, most_tags) + 4
     kind, start = np.empty(room, np.int32), np.empty(room, np.int32)
     end, flags = np.empty(room, np.int32), np.zeros(room, np.int32)
     if found > most_tags:
-        return -1, kind, start, end, flags
-    count, at, text, length = 0, 0, 0, len(source)
+        return -1, kind, start, end, flags, False
+    count, at, text, length, every = 0, 0, 0, len(source), 0
     while at < length:
         if source[at] != 60:
             at += 1
@@ -373,7 +374,10 @@ def tokenize(
         opened = at
         name_start = at + (2 if closing else 1)
         name_end, number = _name(source, name_start, tags)
-        at, seen = _attributes(source, name_end, names, words, needles)
+        if name_end < length and source[name_end] == 62:
+            at, seen = name_end + 1, 0
+        else:
+            at, seen = _attributes(source, name_end, names, words, needles)
         if at < 0:
             text = length
             break
@@ -383,7 +387,9 @@ def tokenize(
         if bits & IGNORED or (bits & ROLE_ONLY and seen >> ROLE_SHIFT == 0):
             continue
         kind[count], start[count], end[count] = -number if closing else number, opened, at
-        flags[count] = 0 if closing else seen if number == A else seen & ~LINK
+        if not closing:
+            flags[count] = seen if number == A else seen & ~LINK
+            every |= seen
         count += 1
         if bits & RAW and not closing:
             at = _raw_end(source, at, name_start, name_end)
@@ -394,4 +400,4 @@ def tokenize(
     if text < length and count < room:
         kind[count], start[count], end[count] = 0, text, length
         count += 1
-    return count, kind, start, end, flags
+    return count, kind, start, end, flags, every >> ROLE_SHIFT != 0

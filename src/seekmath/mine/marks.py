@@ -47,7 +47,8 @@ def undelimited(latex: str) -> str:
         for opening, closing, least in _PAIRS:
             if len(latex) > least and latex.startswith(opening) and latex.endswith(closing):
                 latex = latex[len(opening) : -len(closing)].strip()
-    for style in _STYLES:
-        if latex.startswith(style) and latex.endswith("}"):
-            return latex[len(style) : -1].strip()
+    if latex[:1] == "{":
+        for style in _STYLES:
+            if latex.startswith(style) and latex.endswith("}"):
+                return latex[len(style) : -1].strip()
     return latex.removeprefix("\\displaystyle ").strip()

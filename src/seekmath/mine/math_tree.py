@@ -2,9 +2,12 @@
 
 import html
 import re
-from dataclasses import dataclass, field
+from itertools import islice
 
-_PART = re.compile(r"<!--.*?-->|<(/?)([A-Za-z][\w:.-]*)([^<>]*)>|([^<]+)", re.DOTALL)
+# First most of what there is: a letter, number or sign in an element without attributes.
+_PART = re.compile(
+    r"<(m[ion])>([^<&]*)</\1>|<!--.*?-->|<(/?)([A-Za-z][\w:.-]*)([^<>]*)>|([^<]+)", re.DOTALL
+)
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _CODE = re.compile(r"mjx-c([0-9A-Fa-f]{2,6})\b")
 _MOST_PARTS = 20_000
@@ -18,14 +21,14 @@ _MIRRORED = {
 _VOID = ("mspace", "none", "mprescripts", "malignmark", "maligngroup")
 
 
-@dataclass
 class Element:
     """An element: its tag without prefix, attributes, children, and its own text."""
 
-    tag: str
-    attributes: dict[str, str] = field(default_factory=dict)
-    children: list["Element"] = field(default_factory=list)
-    text: str = ""
+    __slots__ = ("attributes", "children", "tag", "text")
+
+    def __init__(self, tag: str, attributes: dict[str, str], text: str = "") -> None:
+        self.tag, self.attributes, self.text = tag, attributes, text
+        self.children: list[Element] = []
 
 
 def parse_math(source: bytes, rendered: bool = False) -> Element | None:
@@ -34,41 +37,45 @@ def parse_math(source: bytes, rendered: bool = False) -> Element | None:
     Parts beyond 20,000 and levels beyond 400 are left out.
     """
     text = source.decode("utf-8", "replace")
-    root = Element("root")
+    root = Element("root", {})
     stack, names = [root], ["root"]
-    for number, part in enumerate(_PART.finditer(text)):
-        closing, name, attributes, characters = part.groups()
-        if number > _MOST_PARTS:
-            break
-        if characters is not None:
+    for part in islice(_PART.finditer(text), _MOST_PARTS):
+        leaf, sign, closing, name, attributes, characters = part.groups()
+        if leaf:
+            stack[-1].children.append(Element(leaf, {}, "" if rendered else sign))
+        elif characters is not None:
             if not rendered:
                 stack[-1].text += html.unescape(characters)
-            continue
-        if name is None:
-            continue
-        name = name.lower()
-        if closing:
-            if name in names:
-                while names[-1] != name:
-                    names.pop()
-                    stack.pop()
-                if len(names) > 1:
-                    names.pop()
-                    stack.pop()
-            continue
-        element = _element(name, attributes, rendered, stack)
-        empty = attributes.endswith("/") or name.rsplit(":")[-1] in _VOID
-        if not empty and len(stack) < _MOST_OPEN:
-            stack.append(element)
-            names.append(name)
+        elif name is not None:
+            lowered = name.lower()
+            if closing:
+                _close(lowered, stack, names)
+                continue
+            element = _element(lowered, attributes, rendered, stack)
+            empty = attributes.endswith("/") or lowered.rsplit(":")[-1] in _VOID
+            if not empty and len(stack) < _MOST_OPEN:
+                stack.append(element)
+                names.append(lowered)
     return root if rendered else _first_math(root)
+
+
+def _close(name: str, stack: list[Element], names: list[str]) -> None:
+    """Close the innermost open element of a name, and what is open in it."""
+    if name not in names:
+        return
+    while names[-1] != name:
+        names.pop()
+        stack.pop()
+    if len(names) > 1:
+        names.pop()
+        stack.pop()
 
 
 def _element(name: str, attributes: str, rendered: bool, stack: list[Element]) -> Element:
     """Put a new element under the innermost open one; a wrapper of MathJax is passed through."""
     found = {
         each[1].lower(): html.unescape(each[2] or each[3] or each[4] or "")
-        for each in _ATTRIBUTE.finditer(attributes)
+        for each in (_ATTRIBUTE.finditer(attributes) if attributes else ())
     }
     tag = name.rsplit(":")[-1]
     if not rendered:

@@ -197,8 +197,11 @@ def _space(element: Element) -> str:
 
 
 def _sign(element: Element) -> str:
-    text = " ".join(element.text.split()) if element.text.strip() else ""
-    tag = element.tag
+    text, tag = element.text, element.tag
+    one = len(text) == 1 or text.isdigit()
+    if one and text.isascii() and text.isalnum() and not element.attributes and tag != "ms":
+        return text
+    text = " ".join(text.split())
     if tag == "ms":
         return f"\\text{{{text}}}"
     if text in FUNCTIONS:

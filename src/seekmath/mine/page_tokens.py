@@ -30,6 +30,7 @@ class Tokens(NamedTuple):
     letters: Ints
     title: int
     heading: int
+    roles: bool  # whether any element may hold a formula
 
     def inner(self, token: int) -> bytes:
         """What stands between an element's tags."""
@@ -49,7 +50,7 @@ def read_tokens(source: bytes) -> Tokens:
         HostilePage: it has too many tags or is nested too deeply.
     """
     octets = np.frombuffer(source, np.uint8)
-    count, kind, start, end, flags = tokenize(
+    count, kind, start, end, flags, roles = tokenize(
         octets, names.TAG_TABLE, names.PROPERTIES, names.ATTRIBUTE_TABLE, names.WORD_TABLE,
         names.NEEDLES, _MOST_TAGS,
     )  # fmt: skip
@@ -60,4 +61,6 @@ def read_tokens(source: bytes) -> Tokens:
     )
     if deepest < 0:
         raise HostilePage(f"nested deeper than {MOST_DEPTH}")
-    return Tokens(source, octets, count, kind, start, end, flags, close, letters, title, heading)
+    return Tokens(
+        source, octets, count, kind, start, end, flags, close, letters, title, heading, roles
+    )
