@@ -2,13 +2,15 @@
 
 The order of the texts, the first values and every update are those of fastText on one thread, so
 with as many numbers in a row as its ``dim`` the model is fastText's own to the last digits of
-float32 (checked in the tests). Texts act on a row only along the output row, so by default 32 of a
-row's 256 numbers are trained, scaled to the same length, at about an eighth of the time; they
+float32 (checked in the tests). Texts act on a row only along the output row, so fewer of a row's
+numbers can be trained, scaled to the same length: 32 of 256 take about an eighth of the time, and
 vary more from seed to seed (benchmarks/recall_training.py).
 """
 
 # N texts, T tokens, V words, K buckets, W numbers of a row
 
+import contextlib
+import mmap
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -187,12 +189,24 @@ def train(
     width = min(plan.width, plan.dim)
     for halvings in range(_MOST_HALVINGS):
         rate = plan.learning_rate / 2**halvings
-        matrix = np.zeros((len(words) + buckets, width), np.float32)
+        matrix = _sparse_zeros(len(words) + buckets, width)
         start_rows(matrix, plan.dim, plan.seed % 2**31)
         output = np.zeros(width, np.float32)
         if _run_epochs(tokens, row_of, positive, order, plan, rate, matrix, output, progress):
             return Classifier(words, 2 * (matrix @ output), plan.word_ngrams, True, rate)
     raise RuntimeError(f"training diverges at learning rates from {plan.learning_rate} to {rate}")
+
+
+def _sparse_zeros(rows: int, width: int) -> NDArray[np.float32]:
+    """A float32 matrix of zeros that takes memory only where it is written, 4 KiB at a time.
+
+    numpy asks for pages of 2 MiB, and n-grams are hashed all over the matrix: a few thousand
+    texts would fill it.
+    """
+    memory = mmap.mmap(-1, 4 * rows * width, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(AttributeError, OSError):  # not a Linux that has large pages
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.float32).reshape(rows, width)
 
 
 def _vocabulary(tokens: Tokens, row_of: NDArray[np.int32]) -> tuple[str, ...]:
