@@ -7,7 +7,7 @@ import random
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seekmath.core.files import BadInput
@@ -219,6 +219,8 @@ def test_a_wrong_or_missing_length_is_mended(form: str, length: str | None):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
+@example(1118)  # the lines between two records are overwritten, in part
+@example(1619)  # and all of them
 def test_plain_files_go_on_at_the_next_record_head(seed: int):
     """Bytes overwritten in a plain file cost the records they touch."""
     rng = random.Random(seed)

@@ -153,7 +153,7 @@ class _Splitter:
                 offset, inner = self._place(self._at)
                 size = len(content)
                 yield Record(head, lowered, content, start, size, offset, size, inner)
-                self._at = self._searched = stop
+                self._at = self._searched = self._behind(stop)
 
     def _to_head(self, final: bool) -> bool:
         """Go to the next record head; False when none is held (yet)."""
@@ -182,7 +182,7 @@ class _Splitter:
             stop = start + length
             if stop + 16 > len(held) and not final:
                 return _MORE
-            if stop <= len(held) and _ends_well(held, stop):
+            if stop <= len(held) and (_ends_well(held, stop) or _head_behind(held, stop)):
                 return stop
         # The stated length is wrong or missing: the record ends where the next begins.
         boundary = held.find(_NEXT, max(start - 4, self._searched))
@@ -200,6 +200,13 @@ class _Splitter:
             return len(held) - 4
         self._lose("record cut short")
         return _NONE
+
+    def _behind(self, stop: int) -> int:
+        """The place behind a block that ends at ``stop``, and behind what closes it if broken."""
+        if _ends_well(self.held, stop) or not _head_behind(self.held, stop):
+            return stop
+        self._damage.mended["broken end of record"] += 1
+        return stop + len(BLANK_LINE)
 
     def _lose(self, reason: str) -> None:
         """Give up the record at this place; what follows up to the next head is part of it."""
@@ -251,3 +258,8 @@ def _ends_well(held: bytes, stop: int) -> bool:
         return True
     after = _NEWLINES.match(held, stop).end()  # type: ignore[union-attr]
     return after == len(held) or held.startswith(_VERSION, after)
+
+
+def _head_behind(held: bytes, stop: int) -> bool:
+    """Whether a record's head stands where it must, whatever became of the lines between."""
+    return held.startswith(_VERSION, stop + len(BLANK_LINE))
