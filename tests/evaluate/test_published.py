@@ -110,6 +110,14 @@ def test_two_benchmarks_need_two_names(tmp_path: Path):
         load_benchmarks({"a": str(tmp_path / "a"), "b": str(tmp_path / "b")})
 
 
+def test_a_hub_that_cannot_be_reached_is_said_at_once(monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
+    with pytest.raises(BadInput, match=r"127\.0\.0\.1:9 cannot be reached.*NAME=FILE"):
+        load_benchmarks({}, ["gsm8k"])
+
+
 def test_a_data_set_is_loaded_through_datasets(tmp_path: Path, monkeypatch):
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))

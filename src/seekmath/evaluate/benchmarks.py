@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from seekmath.core.files import BadInput, read_jsonl
+from seekmath.evaluate.hub import load_from_hub
 from seekmath.evaluate.problem import Benchmark, Problem, own_problems
 from seekmath.evaluate.published import (
     PUBLISHED,
-    load_from_hub,
     read_published,
     with_informal,
 )

@@ -16,9 +16,7 @@ from seekmath.evaluate.problem import (
     Kind,
     Problem,
     Row,
-    known_name,
     needed,
-    own_problems,
     renamed,
     whole,
 )
@@ -63,29 +61,6 @@ def read_published(name: str, rows: Iterable[Row], source: str, limit: int = 0) 
             yield renamed(spec.convert(row, f"{source}:{number}"), name, number)
 
     return Benchmark(name, whole(problems(), source, limit), spec.kind, name)
-
-
-def load_from_hub(item: str, question_field: str, answer_field: str, limit: int) -> Benchmark:
-    """A benchmark through the package ``datasets``: ``NAME`` or ``NAME=OWNER/SET:CONFIG:SPLIT``."""
-    name, equals, place = item.partition("=")
-    if not equals:
-        known_name("--hub", name, [n for n, spec in PUBLISHED.items() if spec.hub])
-        place = PUBLISHED[name].hub
-    dataset, config, split = [*place.split(":"), "", ""][:3]
-    rows = _hub_rows(dataset, config, split or "test")
-    if name in PUBLISHED:
-        return read_published(name, rows, dataset, limit)
-    return Benchmark(name, own_problems(rows, dataset, question_field, answer_field, limit))
-
-
-def _hub_rows(dataset: str, config: str, split: str) -> Iterator[Row]:
-    import datasets
-
-    try:
-        yield from datasets.load_dataset(dataset, config or None, split=split)
-    except (ValueError, OSError) as error:
-        first = str(error).split("\n")[0]
-        raise BadInput(f"hub: {dataset}:{config}:{split}: cannot be loaded: {first}") from None
 
 
 def _gsm8k(row: Row, where: str) -> Problem:
