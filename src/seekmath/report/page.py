@@ -27,6 +27,7 @@ from seekmath.report.mining import read_mining
 from seekmath.report.rollouts import cut_text, read_rollouts
 from seekmath.report.runs import Run, open_run
 from seekmath.report.tables import GENERATED, accuracies, by_benchmark, sampled_columns
+from seekmath.report.trials import read_trials
 from seekmath.report.troubles import largest_gap, troubles
 
 _MOST_SETTINGS = 8000
@@ -81,6 +82,7 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
         k_charts=k_charts(table),
         gain=read_gain(run.folder / "grpo_gain.json"),
         minings=[read_mining(stage) for stage in _of(run, "mine", "decontaminate")],
+        trials=read_trials(run),
         curves=_curves(run),
         rewards=[(stage, reward_facts(stage)) for stage in run.of_type("reward")],
         troubles={stage.name: troubles(stage) for stage in run.of_type("grpo")},
