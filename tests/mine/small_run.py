@@ -1,9 +1,12 @@
 """Mining a small world with the command line, to be killed, shared and compared."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -32,8 +35,17 @@ def start(command: list) -> subprocess.Popen:
 
 
 def kill(process: subprocess.Popen) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen) -> None:
+    """However slow the machine is; a process that ends before is an error."""
+    while not condition():
+        if process.poll() is not None:
+            assert condition(), process.communicate()[0].decode()
+        time.sleep(0.01)
 
 
 def digests(out: Path) -> dict[str, str]:

@@ -3,7 +3,7 @@
 The order of the texts, the first values and every update are those of fastText on one thread, so
 with as many numbers in a row as its ``dim`` the model is fastText's own to the last digits of
 float32 (checked in the tests). Texts act on a row only along the output row, so fewer of a row's
-numbers can be trained, scaled to the same length: 32 of 256 take about an eighth of the time, and
+numbers can be trained, scaled to the same length: 32 of 256 take less than half of the time, and
 vary more from seed to seed (benchmarks/recall_training.py).
 """
 

@@ -77,7 +77,7 @@ class MineSettings(Settings):
         256,
         ge=1,
         description="numbers of a vector that are trained: `dim` or more is fastText exactly;"
-        " fewer are faster, 32 by eight times, and vary more with the seed",
+        " fewer are faster and vary more with the seed",
     )
     learning_rate: float = Field(0.1, gt=0, description="fastText learning rate (paper: 0.1)")
     word_ngrams: int = Field(3, ge=1, le=5, description="longest word n-gram (paper: 3)")
