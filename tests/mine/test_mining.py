@@ -1,9 +1,7 @@
 """The whole of mining on a small world: killed, shared and resumed, it ends with the same bytes."""
 
-import os
 import random
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -22,6 +20,9 @@ from seekmath.mine.plan import plan
 from seekmath.mine.settings import MineSettings
 
 from .small_run import digests, kill, mine, start, wait_until
+
+# On a busy machine a run takes minutes; the bound is there to end what hangs.
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(small_world, mined, tmp_path):
@@ -51,13 +52,8 @@ def test_two_processes_share_a_run_and_the_first_is_killed(small_world, mined, t
     out = tmp_path / "run"
     first = mine(small_world, out, "--workers", "1")
     wait_until(lambda: len(extracted(out)) >= 1, first)
-    # It stands still while the other starts and gets to work, so the time that takes is nothing.
-    os.killpg(first.pid, signal.SIGSTOP)
-    # Of the eight shards the first may hold one.
-    least = min(len(extracted(out)) + 2, 7)
     second = start([sys.executable, "-m", "seekmath.cli", "mine", "--join", "--out", out])
-    wait_until(lambda: len(extracted(out)) >= least, second)
-    os.killpg(first.pid, signal.SIGCONT)
+    wait_until(lambda: len(extracted(out)) >= 5, second)
     kill(first)
     text = second.communicate()[0].decode()
     assert second.returncode == 0, text
