@@ -1,22 +1,32 @@
-"""Coq on miniF2F: statements that load, checks per second, and what automation alone proves.
+"""Coq on miniF2F: statements that load, warm checks per second, what automation alone proves.
 
-    seekmath prove STATEMENTS --automation --split test --cpu-s 2.5 --out CHECKED
-    python benchmarks/proofs.py --statements STATEMENTS --checked CHECKED
+    seekmath prove STATEMENTS --automation --split test --out TEST
+    seekmath prove STATEMENTS --automation --split valid --out VALID
+    python benchmarks/proofs.py --statements STATEMENTS --test TEST --valid VALID
 
-STATEMENTS are JSON lines with name, split and statement. Seconds are processor time of coqtop.
+STATEMENTS are JSON lines with name, split and statement. A warm check is a statement and a proof in,
+a verdict out, by a session that is already started. Each statement of the test split gets the proof
+that automation found, if any; the proof of another statement; and one that stops half-way. Seconds
+are processor time of coqtop and of this process together, as the machine may be busy.
 """
 
 import argparse
+import random
+import statistics
 import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from timing import save
 
 from seekmath.core.files import read_jsonl
-from seekmath.verify.coq import PORTFOLIO, Coq
+from seekmath.verify.coq import AUTOMATION_CPU_S, PORTFOLIO, Coq
 from seekmath.verify.prove import summary
+
+_SINGLE = 3  # accepted proofs before the libraries are examined as a whole
+HALF_WAY = "intros."
 
 
 def loading(coq: Coq, statements: dict[str, str]) -> dict[str, object]:
@@ -29,43 +39,107 @@ def loading(coq: Coq, statements: dict[str, str]) -> dict[str, object]:
     return {"statements": len(statements), "load": len(statements) - len(failed), "not": failed}
 
 
-def warm_checks(coq: Coq, statements: dict[str, str], proofs: dict[str, str]) -> dict[str, float]:
-    """The proofs that automation found, checked again."""
-    rounds, cpu_s, wall_s, proved = 1, 0.0, 0.0, 0
-    for name, proof in sorted(proofs.items(), key=lambda one: statements[one[0]]):
-        began = time.monotonic()
-        found = [coq.check(statements[name], proof) for _ in range(rounds)]
-        wall_s += time.monotonic() - began
-        cpu_s += sum(done.cpu_s for done in found)
-        proved += sum(done.verdict == "proved" for done in found)
-    total = rounds * len(proofs)
+def the_mix(statements: dict[str, str], found: dict[str, str], seed: int) -> list[tuple[str, str]]:
+    """(name, proof): right ones, others' and unfinished ones."""
+    chance = random.Random(seed)
+    pool = list(found.values())
+    mix = list(found.items())
+    mix += [(name, chance.choice(pool)) for name in statements]
+    mix += [(name, HALF_WAY) for name in statements]
+    return mix
+
+
+def warm_checks(
+    coq: Coq, statements: dict[str, str], mix: list[tuple[str, str]]
+) -> dict[str, object]:
+    """Each of the mix once, in this order."""
+    spent: list[tuple[float, str, str, str]] = []
+    began, wall_s = time.process_time(), time.monotonic()
+    for name, proof in mix:
+        before = _cpu_s(coq)
+        done = coq.check(statements[name], proof)
+        spent.append((max(_cpu_s(coq) - before, 0.0), name, proof, done.verdict))
+    own_s = time.process_time() - began
+    wall_s = time.monotonic() - wall_s
+    seconds = sorted(one[0] for one in spent)
+    total = sum(seconds) + own_s
     return {
-        "checks": total,
-        "proved": proved,
-        "per_cpu_second": round(total / cpu_s, 1),
-        "per_wall_second": round(total / wall_s, 1),
+        "checks": len(spent),
+        "verdicts": dict(Counter(one[3] for one in spent).most_common()),
+        "per_cpu_second": round(len(spent) / total, 1),
+        "per_cpu_second_without_timeouts": _rate([one for one in spent if one[3] != "timeout"]),
+        "per_wall_second": round(len(spent) / wall_s, 1),
+        "own_ms_each": round(1e3 * own_s / len(spent), 2),
+        "coqtop_ms": {
+            "median": round(1e3 * statistics.median(seconds), 2),
+            "p90": round(1e3 * seconds[int(0.9 * len(seconds))], 2),
+            "p99": round(1e3 * seconds[int(0.99 * len(seconds))], 2),
+            "max": round(1e3 * seconds[-1], 2),
+        },
+        "by_verdict_median_ms": {
+            verdict: round(1e3 * statistics.median([o[0] for o in spent if o[3] == verdict]), 2)
+            for verdict in {one[3] for one in spent}
+        },
+        "slowest": [
+            {"name": name, "proof": proof, "verdict": verdict, "ms": round(1e3 * cpu_s, 1)}
+            for cpu_s, name, proof, verdict in sorted(spent, reverse=True)[:12]
+        ],
     }
+
+
+def _rate(some: list[tuple[float, str, str, str]]) -> float:
+    return round(len(some) / max(sum(one[0] for one in some), 1e-9), 1)
+
+
+def _cpu_s(coq: Coq) -> float:
+    return coq._session.cpu_s() if coq._session else 0.0
 
 
 def main() -> None:
     """Measure and save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--statements", type=Path, required=True)
-    parser.add_argument("--checked", type=Path, nargs="+", required=True)
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--valid", type=Path)
     given = parser.parse_args()
-    statements = {row["name"]: row["statement"] for row in read_jsonl(given.statements)}
-    rows = [row for path in given.checked for row in read_jsonl(path)]
-    proofs = {row["name"]: row["proof"] for row in rows if row["verdict"] == "proved"}
-    with Coq() as coq:
+    lines = list(read_jsonl(given.statements))
+    statements = {row["name"]: row["statement"] for row in lines}
+    test = {row["name"]: row["statement"] for row in lines if row["split"] == "test"}
+    splits: dict[str, list[dict[str, Any]]] = {"test": list(read_jsonl(given.test))}
+    if given.valid:
+        splits["valid"] = list(read_jsonl(given.valid))
+    proved = {row["name"]: row["proof"] for row in splits["test"] if row["verdict"] == "proved"}
+    with Coq(cpu_s=AUTOMATION_CPU_S) as coq:
+        loaded = loading(coq, statements)
+        mix = the_mix(test, proved, seed=0)
+        for name, proof in list(proved.items())[: _SINGLE + 1]:
+            coq.check(test[name], proof)  # until the libraries are examined
+        by_head = sorted(mix, key=lambda one: test[one[0]])
         found = {
             "what": "miniF2F statements for Coq; no model",
             "prover": coq.describe(),
-            "loading": loading(coq, statements),
-            "automation": summary(rows, "miniF2F test", "Coq"),
+            "loading": loaded,
+            "automation": {
+                split: summary(rows, f"miniF2F {split} ({coq.title})", len(rows))
+                for split, rows in splits.items()
+            },
             "portfolio": list(PORTFOLIO),
-            "proved_by": dict(Counter(proofs.values()).most_common()),
-            "warm_checks": warm_checks(coq, statements, proofs),
+            "seconds_of_a_tactic": AUTOMATION_CPU_S,
+            "proved_by": {
+                split: dict(Counter(r["proof"] for r in rows if r["verdict"] == "proved"))
+                for split, rows in splits.items()
+            },
+            "warm_checks": {
+                "same heads together": warm_checks(coq, test, by_head),
+                "any order": warm_checks(coq, test, random.Random(1).sample(mix, len(mix))),
+            },
         }
+    with Coq(cpu_s=AUTOMATION_CPU_S, list_axioms=True) as coq:
+        few = [one for one in by_head if one[1] != HALF_WAY][::8]
+        coq.load(test[few[0][0]])
+        found["warm_checks"]["each proof's axioms listed, every eighth"] = warm_checks(
+            coq, test, few
+        )
     save("proofs", found)
     sys.stdout.write(f"{found['warm_checks']}\n")
 

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from seekmath.core.files import BadInput, read_json, read_parquet, write_jsonl
+from seekmath.core.files import BadInput, read_json, read_jsonl, read_parquet, write_jsonl
 from seekmath.core.job import Job
 from seekmath.evaluate.benchmarks import load_benchmarks
 from seekmath.evaluate.compare import compare
 from seekmath.evaluate.prompts import Prompter, draw_shots
+from seekmath.evaluate.published import read_published
 from seekmath.evaluate.runner import evaluate
 from seekmath.evaluate.settings import EvaluateSettings
+from seekmath.verify.coq import Coq
 
+EXAMPLES = Path(__file__).parents[2] / "recipes/minif2f_coq_examples.jsonl"
 SUM = """Require Import ZArith.
 Open Scope Z_scope.
 Theorem sum_is (a b : Z) (h0 : a + b = 7) (h1 : a - b = 1) : a = 4.
@@ -141,6 +144,21 @@ def test_a_model_is_asked_with_the_informal_side_and_judged(
     assert {row["reason"].split(":")[0] for row in rows} <= {"wrong", "refused"}
     compared = compare(f"{files}/out:automation", f"{files}/out:tiny")
     assert [(row["metric"], row["difference"]["value"]) for row in compared] == [("greedy", -0.5)]
+
+
+def test_the_worked_examples_that_come_with_coq_are_right() -> None:
+    """Of just the paper's numbers, seven on number theory and six others, and Coq takes them."""
+    rows = list(read_jsonl(EXAMPLES))
+    benchmark = read_published("minif2f-test", rows, "x")
+    plan = EvaluateSettings(
+        recorded={"m": "x"}, benchmarks="x", shots_from=str(EXAMPLES), few_shot_models=["m"]
+    )
+    shots = draw_shots(plan, benchmark, 0)
+    assert {group: len(found) for group, found in shots.items()} == {"numbertheory": 7, "other": 6}
+    with Coq() as coq:
+        for row in sorted(rows, key=lambda row: row["statement"]):
+            found = coq.check(row["statement"], coq.extract(row["statement"], row["formal_proof"]))
+            assert found.verdict == "proved", (row["name"], found)
 
 
 def test_what_cannot_be_is_said_before_anything_runs(

@@ -49,7 +49,7 @@ _CONTRIBUTED = ("Coquelicot", "Interval", "Hammer")
 # Tactics only: said after the claim, so that no statement is read otherwise for them.
 _TACTICS = "Import Lia Lra Psatz."
 #: Processor time of each proof of the portfolio, seconds: the same wherever automation is a row.
-AUTOMATION_CPU_S = 2.5
+AUTOMATION_CPU_S = 1.0
 _ASK_CPU_S = 60.0
 # So many accepted proofs are asked about one by one before the libraries as a whole are.
 _SINGLY = 3

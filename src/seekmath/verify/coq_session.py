@@ -23,10 +23,10 @@ from typing import Literal
 from seekmath.core.files import BadInput
 from seekmath.verify.bubblewrap import open_command
 from seekmath.verify.execution import Limits
+from seekmath.verify.supervise import cpu_clock
 
 _PROMPT = re.compile(rb"<prompt>[^<]* < (\d+) \|[^|]*\| \d+ < </prompt>")
 _MARKUP = re.compile(r"</?(?:infomsg|warning|prompt)>")
-_TICKS = os.sysconf("SC_CLK_TCK")
 _LOOK_S = 0.02
 _GRACE_S = 1.0  # of processor time, between the interrupt and the kill
 _WALL_FACTOR = 200.0
@@ -96,11 +96,12 @@ class CoqSession:
 
     def cpu_s(self) -> float:
         """Processor time of coqtop so far, seconds."""
-        try:
-            fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
+        if not self._pid:
             return 0.0
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        try:
+            return time.clock_gettime(cpu_clock(self._pid))
+        except OSError:  # it is gone
+            return 0.0
 
     def say(self, sentence: str, cpu_s: float) -> Answer:
         """Send one sentence and wait for the answer, at most ``cpu_s`` of processor time.

@@ -50,7 +50,7 @@ def watch(
         own_clock: the child itself does the work (False: its descendants, bounded by rlimits).
     """
     start = time.monotonic()
-    clock = (~pid << 3) | _CPU_CLOCK
+    clock = cpu_clock(pid)
     chunks: dict[int, bytearray] = {pipe: bytearray() for pipe in pipes}
     ended = Ended()
     process = os.pidfd_open(pid)
@@ -114,3 +114,8 @@ def _drain(pipe: int, into: bytearray, cap: int) -> bool:
 def _kill(process: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(process, signal.SIGKILL)
+
+
+def cpu_clock(pid: int) -> int:
+    """The clock of a process's time on the processor (clock_getcpuclockid of Linux)."""
+    return (~pid << 3) | _CPU_CLOCK
