@@ -64,6 +64,17 @@ def test_a_score_field_that_was_named_and_is_not_there_is_refused(tmp_path: Path
         run(tmp_path, rows, score_field="points")
 
 
+def test_ids_may_be_numbers_also_nought(tmp_path: Path):
+    write_jsonl(tmp_path / "n.jsonl", [{"id": n, "question": "?", "answer": n} for n in (0, 1)])
+    write_jsonl(tmp_path / "a.jsonl", [{"id": n, "completion": n} for n in (1, 0)])
+    settings = EvaluateSettings(
+        recorded={"m": str(tmp_path / "a.jsonl")}, benchmarks=str(tmp_path / "n.jsonl")
+    )
+    assert evaluate(settings, Job.open(tmp_path / "out")) == {"m/n/greedy": 1}
+    rows = read_parquet(tmp_path / "out/samples/m-n.parquet").to_pylist()
+    assert [row["problem_id"] for row in rows] == ["0", "1"]
+
+
 def test_null_is_no_answer(tmp_path: Path):
     rows = [{"id": "a", "completion": None}, {"question": "2 + 2?", "completion": 4}]
     assert run(tmp_path, rows) == {"m/test/greedy": 0.5}

@@ -79,7 +79,7 @@ def own_problems(
         for number, row in enumerate(rows, 1):
             where = f"{source}:{number}"
             yield Problem(
-                id=str(row.get("id") or f"{name}/{number}"),
+                id=f"{name}/{number}" if row.get("id") in (None, "") else str(row["id"]),
                 question=needed(row, question_field, where, hint),
                 answer=needed(row, answer_field, where, hint),
                 choices=texts_of(row.get("choices"), f"{where}: choices"),

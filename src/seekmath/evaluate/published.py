@@ -58,7 +58,14 @@ def read_published(name: str, rows: Iterable[Row], source: str, limit: int = 0) 
         for number, row in enumerate(rows, 1):
             if spec.split and row.get("split", spec.split) != spec.split:
                 continue
-            yield renamed(spec.convert(row, f"{source}:{number}"), name, number)
+            try:
+                problem = spec.convert(row, f"{source}:{number}")
+            except BadInput as error:
+                raise BadInput(
+                    f"{error}; '{name}' is read as it was published:"
+                    " --benchmark OTHER=FILE reads a file of your own"
+                ) from None
+            yield renamed(problem, name, number)
 
     return Benchmark(name, whole(problems(), source, limit), spec.kind, name)
 

@@ -31,7 +31,7 @@ class Recorded:
         self._replies: dict[str, list[Reply]] = {}
         for number, row in enumerate(read_jsonl(path), 1):
             named = [row.get("problem_id"), row.get("id"), f"{benchmark.name}/{row.get('id')}"]
-            found = [name for name in named if name in ids]
+            found = [str(name) for name in named if str(name) in ids]
             name = found[0] if found else by_question.get(self._question(row))
             if name is not None:
                 self._replies.setdefault(name, []).extend(self._read(row, f"{path}:{number}"))

@@ -40,7 +40,8 @@ _CHINESE_PHRASE = re.compile(
 )
 # a.m., \\text{ p.m.}, PM after the minutes of a time of day
 _HALF_DAY = re.compile(
-    rf"(?<=:\d\d)\s*(?:{_TEXT}\s*\{{\s*)?([ap])\.?\s?m\b\.?\s*\}}?\.*", re.IGNORECASE
+    rf"(?<=:\d\d)\s*(?:{_TEXT}\s*\{{\s*([ap])\.?\s?m\b\.?\s*\}}|([ap])\.?\s?m\b\.?)\.*",
+    re.IGNORECASE,
 )
 _COMPOUND = re.compile(r"(\d+)\s*([A-Za-z]+)\.?,?\s+(?:and\s+)?(\d+)\s*([A-Za-z]+)\.?")
 _ONE_LETTER_UNIT = re.compile(r"(?<=[\d})])\s*([mgshlLVAJNWKCF])(\^?\{?[23]\}?)?$")
@@ -81,7 +82,7 @@ def clean(text: str) -> Clean:
     text = _unnested(_DELIMITERS.sub("", text))
     text = _thousands(re.sub(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
     text = _MODULE.sub("", _MONEY.sub("", text))
-    text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)
+    text = _HALF_DAY.sub(lambda match: f" {(match[1] or match[2]).lower()}m", text)
     text = re.sub(r"^(?:\\approx|≈|~)\s*", "", text.strip()).rstrip(".。,;").strip()
     text = re.sub(r"(?<=[A-Za-z\u4e00-\u9fff])!+$", "", text)
     percent = bool(_PERCENT.search(text))
