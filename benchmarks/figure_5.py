@@ -3,7 +3,7 @@
 RFT, Online RFT, DPO, PPO, GRPO with outcome and with process supervision, and iterative GRPO start
 from the SFT model of a finished laptop run and get the same questions, rollouts and updates:
 
-    python benchmarks/figure_5.py runs/laptop --out runs/figure_5 --steps 40 --seeds 0 1 2
+    python benchmarks/figure_5.py runs/laptop --out runs/figure_5 --steps 50 --seeds 0 1 2
 
 Every method is a run of its own in --out and every one resumes, so the command may be stopped and
 given again. Greedy accuracy on mini-gsm8k; the intervals are a bootstrap over its problems of the
@@ -27,12 +27,12 @@ from seekmath.evaluate.metrics import bootstrap
 from seekmath.stages import STAGES
 
 _BENCHMARK = "mini-gsm8k"
-#: What all share: recipes/laptop.yaml with half its questions and twice its learning rate, for fewer steps.
+#: What all share, as in recipes/laptop.yaml.
 _SHARED = {
     "subjects": ["gsm8k"],
     "group_size": 8,
-    "questions_per_step": 8,
-    "peak_lr": 4.0e-4,
+    "questions_per_step": 16,
+    "peak_lr": 2.0e-4,
     "warmup_steps": 5,
     "beta2": 0.99,
     "kl_weight": 0.02,
@@ -152,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="finished run of recipes/laptop.yaml")
     parser.add_argument("--out", type=Path, default=Path("runs/figure_5"))
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
     models = reward_models(given.run, given.out)

@@ -38,6 +38,7 @@ _COMMANDS = {
     "sft": _Entry("Fine-tune a model on worked solutions."),
     "reward": _Entry("Train an outcome reward model on graded samples."),
     "grpo": _Entry("Reinforce a model with GRPO."),
+    "rollouts": _Entry("Show what a step of reinforcement sampled.", "rollouts:rollouts"),
     "evaluate": _Entry("Measure models on benchmarks: greedy accuracy, Maj@K, Pass@K."),
     "compare": _Entry("Compare two evaluated models problem by problem.", "answers:compare"),
     "grade": _Entry("Judge recorded answers against gold answers.", "answers:grade"),

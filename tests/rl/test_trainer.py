@@ -21,6 +21,8 @@ from seekmath.rl import step
 from seekmath.rl.alarms import Diverged
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.trainer import grpo
+from seekmath.train.checkpoint import load_checkpoint
+from seekmath.train.optimizer import make_adamw
 from seekmath.train.reward_model import RewardModel, save_reward_model
 
 KEYS = {
@@ -103,7 +105,7 @@ def test_a_run_logs_every_step_and_keeps_rollouts(settings, tmp_path):
     assert logged[0]["kl"] == 0.0 < logged[-1]["kl"]
     assert counts["dropped"] == {"same_question": 1}
     kept = sorted(path.name for path in (tmp_path / "out" / "rollouts").iterdir())
-    assert kept == ["step-00001.parquet", "step-00004.parquet", "step-00006.parquet"]
+    assert kept == [f"step-{step:05d}.parquet" for step in (1, 3, 4, 5, 6)]
     rows = read_parquet(tmp_path / "out" / "rollouts" / "step-00004.parquet").to_pylist()
     for start in range(0, 12, 4):
         group = rows[start : start + 4]
@@ -258,9 +260,10 @@ def test_what_is_not_finite_changes_nothing_and_ends_the_run(settings, tmp_path,
     assert [bool(line["skipped"]) for line in logged] == [False, False, True, True]
     assert what in logged[-1]["skipped"]
     # The policy is as the last good step left it: in stopped/ and in that step's checkpoint.
-    stopped = load_file(tmp_path / "out" / "stopped" / "model.safetensors")
-    kept = load_file(tmp_path / "out" / "checkpoints" / "step-00000003.safetensors")
-    assert all(torch.equal(stopped[name], kept[f"model.{name}"]) for name in stopped)
+    kept = load_model(settings.model)
+    load_checkpoint(tmp_path / "out" / "checkpoints", kept, make_adamw(kept, settings), at=2)
+    stopped = dict(load_model(tmp_path / "out" / "stopped").named_parameters())
+    assert all(torch.equal(stopped[name], p) for name, p in kept.named_parameters())
 
 
 def test_an_alarm_is_logged_told_and_may_end_the_run(settings, tmp_path, capsys):
@@ -297,3 +300,16 @@ def test_files_of_problems_are_mixed_by_weight(settings, problems, tmp_path):
     rows = read_parquet(tmp_path / "out" / "rollouts" / "step-00001.parquet").to_pylist()
     asked = [row["prompt"] for row in rows if row["k"] == 0]
     assert sum("plus 5" in prompt for prompt in asked) == 12
+
+
+@pytest.mark.parametrize("method", ["grpo", "ppo"])
+def test_with_lora_the_base_is_the_reference_and_stays(settings, tmp_path, method):
+    changes = {"lora_rank": 2, "steps": 3, "peak_lr": 1e-2, "method": method}
+    run(settings.model_copy(update=changes), tmp_path / "out")
+    logged = lines(tmp_path / "out")
+    assert max(line["logprob_gap"] for line in logged) < 1e-5
+    if method == "grpo":
+        assert logged[0]["kl"] == 0.0 < logged[-1]["kl"]
+    before, after = dict(load_model(settings.model).named_parameters()), weights(tmp_path / "out")
+    changed = {name for name in after if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in after if "_proj" in name}

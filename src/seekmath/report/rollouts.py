@@ -72,14 +72,14 @@ def read_rollouts(stage: Stage) -> list[Kept]:
     kept = []
     for file in (files[place] for place in places):
         rows = stage.table(f"rollouts/{file.name}", _COLUMNS)
-        groups = list(_groups(rows))
+        groups = list(groups_of(rows))
         if groups:
             step = int("".join(filter(str.isdecimal, file.stem)) or 0)
             kept.append(Kept(step, [_group(rows) for rows in _chosen(groups)], len(groups)))
     return kept
 
 
-def _groups(rows: list[Row]) -> Iterator[list[Row]]:
+def groups_of(rows: list[Row]) -> Iterator[list[Row]]:
     """Rows of one question follow each other, ``k`` ascending; the same one may come twice."""
     group: list[Row] = []
     for row in rows:

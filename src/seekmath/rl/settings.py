@@ -166,6 +166,15 @@ class GrpoSettings(OptimizerSettings):
         description="dpo: an output's log-ratio is the mean over its tokens, as the paper prints"
         " it, or the sum, as DPO was published.",
     )
+    lora_rank: int = Field(
+        0,
+        ge=0,
+        description="Learn by low-rank additions to the projections (LoRA) of this rank; the"
+        " reference is the base itself and takes no memory. 0: all weights learn.",
+    )
+    lora_alpha: float = Field(
+        16.0, gt=0, description="Weight of the additions: they count by alpha / rank."
+    )
     temperature: float = Field(1.0, gt=0, description="Temperature of sampling and of the policy.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling; 1 samples from all.")
     max_new_tokens: int = Field(1024, ge=1, description="Longest completion (paper: 1,024).")
@@ -257,6 +266,8 @@ class GrpoSettings(OptimizerSettings):
             raise ValueError("process_model: needs supervision: process, or a weight for process")
         if self.supervision == "process" and self.method != "grpo":
             raise ValueError(f"supervision: process is for method grpo, not {self.method}")
+        if self.lora_rank and self.iterations > 1:
+            raise ValueError("lora_rank: the reference is the base, so iterations must be 1")
         if self.steps % self.iterations:
             raise ValueError(f"steps: {self.steps} must be a multiple of iterations")
         return self

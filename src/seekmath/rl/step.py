@@ -74,7 +74,7 @@ def _update(
     """``updates_per_batch`` gradient steps on the outputs that have a say."""
     settings, policy = setup.settings, setup.policy
     device = next(policy.parameters()).device
-    known = [credit for credit in credits.credits if _has_a_say(credit, settings)]
+    known = [credit for credit in credits.credits if has_a_say(credit, settings)]
     chunks = plan_chunks(known, settings.micro_batch_tokens, device)
     reference = setup.frozen if method.reads_reference else None
     rate = learning_rate(step, settings.steps, settings)
@@ -140,7 +140,8 @@ def _probe(setup: Setup, credits: Credits) -> float:
     return sampler_gap(sampler, some, setup.settings)
 
 
-def _has_a_say(credit: Credit, settings: GrpoSettings) -> bool:
+def has_a_say(credit: Credit, settings: GrpoSettings) -> bool:
+    """Whether an output takes part in the gradient."""
     cut = credit.judged.sample.completion.stop_reason != "stop"
     return math.isfinite(credit.judged.total) and not (cut and settings.truncated == "mask")
 

@@ -19,8 +19,9 @@ from seekmath.core.files import BadInput, write_parquet
 from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
+from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model, save_model
-from seekmath.model.linear import PRECISIONS, compute_in
+from seekmath.model.low_rank import add_low_rank, merged, twin
 from seekmath.rl.alarms import Diverged, alarms, check, read_lines
 from seekmath.rl.iterations import begin_iteration
 from seekmath.rl.method import Method, Setup
@@ -61,20 +62,34 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    policy = load_model(settings.model, str(pick_device(settings.device)))
-    compute_in(policy, PRECISIONS[settings.precision])
+    policy, frozen = load_policy(settings, job.seed)
     tokenizer = Tokenizer.load(settings.model)
     context = policy.config.max_position_embeddings
     questions, dropped = read_questions(settings, tokenizer, context)
-    # Where nothing asks the policy as it was handed over, no memory goes to a copy.
-    frozen = copy.deepcopy(policy).requires_grad_(False) if settings.keeps_frozen else policy
     with opened_rewards(settings, tokenizer) as (rewards, run):
         setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed, run)
         run_method(setup, METHODS[settings.method](setup), job)
-    save_model(policy, job.out / "model", settings.model)
+    save_model(merged(policy), job.out / "model", settings.model)
     summary = _summary(job.out / "metrics.jsonl")
     counts = {"steps": settings.steps, "questions": len(questions), "dropped": dropped}
     return {**summary, **counts, **_troubles(read_lines(job.out / "metrics.jsonl"))}
+
+
+def load_policy(settings: GrpoSettings, seed: int) -> tuple[Decoder, Decoder]:
+    """The policy to train, and the policy as it is handed over, frozen.
+
+    Where nothing asks for the latter, no memory goes to a copy: it is the policy itself; nor with
+    LoRA, where it has the base's own weights.
+    """
+    policy = load_model(settings.model, str(pick_device(settings.device)))
+    compute_in(policy, PRECISIONS[settings.precision])
+    if settings.lora_rank:
+        base = twin(policy)
+        add_low_rank(policy, settings.lora_rank, settings.lora_alpha, seed)
+        return policy, base
+    if settings.keeps_frozen:
+        return policy, copy.deepcopy(policy).requires_grad_(False)
+    return policy, policy
 
 
 @contextmanager
@@ -147,16 +162,21 @@ def _end_if_diverged(lines: list[dict[str, Any]], setup: Setup, job: Job) -> Non
     try:
         check(lines, setup.settings)
     except Diverged as error:
-        save_model(setup.policy, job.out / "stopped", setup.settings.model)
+        save_model(merged(setup.policy), job.out / "stopped", setup.settings.model)
         kept = checkpoints(job.out / "checkpoints")
         last = f"the last checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
         raise Diverged(f"{error}; the policy lies in {job.out / 'stopped'}, {last}") from None
 
 
 def _is_kept(settings: GrpoSettings, done: int) -> bool:
-    """Whether a step's rollouts are written: some to look at, all where a reward model learns."""
+    """Whether a step's rollouts are written: some to look at, all where a reward model learns.
+
+    Those of the first step and of the step after each checkpoint can be replayed.
+    """
     learns = settings.iterations > 1 and settings.trained_reward
-    return bool(learns or done == 1 or done % settings.rollout_every == 0 or done == settings.steps)
+    replayable = (done - 1) % settings.checkpoint_every == 0
+    listed = done % settings.rollout_every == 0 or done == settings.steps
+    return bool(learns or replayable or listed)
 
 
 def _troubles(lines: list[dict[str, Any]]) -> dict[str, Any]:

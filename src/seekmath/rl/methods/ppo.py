@@ -18,6 +18,7 @@ from torch import Tensor
 from seekmath.core.files import BadInput
 from seekmath.model.decoder import Decoder
 from seekmath.model.logprobs import completion_logprobs
+from seekmath.model.low_rank import merged
 from seekmath.rl.advantages import generalised_advantages
 from seekmath.rl.method import Companion, Credit, Credits, Method, Setup, online, terms_of
 from seekmath.rl.objective import gradient_coefficient, token_objective
@@ -55,7 +56,7 @@ def make_critic(setup: Setup) -> RewardModel:
     if setup.settings.reward_model:
         critic = load_reward_model(setup.settings.reward_model, str(device))
     else:
-        critic = RewardModel(copy.deepcopy(setup.policy)).to(device)
+        critic = RewardModel(copy.deepcopy(merged(setup.policy))).to(device)
     if critic.decoder.config.vocab_size < setup.policy.config.vocab_size:
         raise BadInput("reward_model: its vocabulary is smaller than the policy's")
     critic.requires_grad_(True)
