@@ -9,24 +9,22 @@ without a copy, by the reference of reinforcement.
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
 from seekmath.model.decoder import Decoder
+from seekmath.model.linear import Linear, compute_in, linear
 
 _PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-class LowRankLinear(nn.Linear):
+class LowRankLinear(Linear):
     """``W x + b + (alpha / R) B A x``; only A and B learn, and B begins at zero."""
 
-    def __init__(
-        self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator
-    ) -> None:
+    def __init__(self, base: Linear, rank: int, alpha: float, generator: torch.Generator) -> None:
         nn.Module.__init__(self)
         self.in_features, self.out_features = base.in_features, base.out_features
-        self.weight, self.bias = base.weight, base.bias
+        self.weight, self.bias, self.compute = base.weight, base.bias, base.compute
         self.requires_grad_(False)
         # Uniform with the deviation of Kaiming's for a linear layer, as in the authors' code.
         bound = 1 / math.sqrt(base.in_features)
@@ -37,7 +35,8 @@ class LowRankLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """The projection with its addition."""
-        added = F.linear(F.linear(x, self.lora_a), self.lora_b)
+        inner = linear(x, self.lora_a, compute=self.compute)
+        added = linear(inner, self.lora_b, compute=self.compute)
         return super().forward(x) + self.scale * added
 
     def merged(self) -> Tensor:
@@ -63,6 +62,7 @@ def twin(model: Decoder) -> Decoder:
         other = Decoder(model.config)
     other.rotation_SD = model.rotation_SD
     other.load_state_dict(model.state_dict(), assign=True)
+    compute_in(other, model.compute)
     return other.requires_grad_(False)
 
 
@@ -77,4 +77,5 @@ def merged(model: Decoder) -> Decoder:
         plain = Decoder(model.config)
     plain.rotation_SD = model.rotation_SD
     plain.load_state_dict(weights, assign=True)
+    compute_in(plain, model.compute)
     return plain
