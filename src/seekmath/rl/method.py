@@ -21,10 +21,11 @@ from seekmath.rl.questions import Question, questions_of_step
 from seekmath.rl.rewards import Rewards, Run
 from seekmath.rl.rollout import Judged, Sample, roll_out
 from seekmath.rl.settings import GrpoSettings
+from seekmath.rl.shares import share
 from seekmath.rl.tool_rollout import roll_out_with_tool
 
-#: A data source: outputs for the step's number (from 0), as [question][k]. Attempts after the
-#: first ask other questions.
+#: A data source: outputs for the step's number (from 0), as [question][k], of this rank's share of
+#: the step's questions. Attempts after the first ask other questions.
 DataSource = Callable[[Decoder, int, int], list[list[Sample]]]
 
 
@@ -146,7 +147,11 @@ def _outputs(setup: Setup, policy: Decoder, step: int, attempt: int) -> list[lis
     count = settings.questions_per_step
     asked = questions_of_step(setup.questions, count, seed, step, settings.weights)
     drawing = derive(seed, "step", step)
+    places = share(range(count))
+    mine = [asked[place] for place in places]
     if settings.mode == "tool":
         assert setup.run
-        return roll_out_with_tool(policy, setup.tokenizer, asked, settings, drawing, setup.run)
-    return roll_out(policy, setup.tokenizer, asked, settings, drawing)
+        return roll_out_with_tool(
+            policy, setup.tokenizer, mine, settings, drawing, setup.run, places
+        )
+    return roll_out(policy, setup.tokenizer, mine, settings, drawing, places)

@@ -67,8 +67,13 @@ def roll_out(
     questions: list[Question],
     settings: GrpoSettings,
     seed: int,
+    places: list[int] | None = None,
 ) -> list[list[Sample]]:
-    """Sample a group for each question, as [question][k]; ``seed`` is that of the step."""
+    """Sample a group for each question, as [question][k].
+
+    ``seed`` is that of the step; with the ``places`` of the questions in the step (0, 1, … by
+    default) it decides every draw, whichever of them are asked here.
+    """
     assert tokenizer.eos_id is not None
     groups = sample(
         policy,
@@ -79,6 +84,7 @@ def roll_out(
         top_p=settings.top_p,
         stop_ids={tokenizer.eos_id},
         seed=derive(seed, "rollout"),
+        prompt_keys=places,
         max_rows=settings.sampler_rows,
     )
     return [

@@ -14,6 +14,7 @@ from seekmath.rl.method import Credit, Credits, Method, Setup
 from seekmath.rl.probe import sampler_gap
 from seekmath.rl.rollout import Judged
 from seekmath.rl.settings import GrpoSettings
+from seekmath.rl.shares import gathered, share
 from seekmath.rl.update import Meter, accumulate, plan_chunks
 from seekmath.train.optimizer import learning_rate, update
 from seekmath.verify.execution import Execution
@@ -45,8 +46,9 @@ def _explore(
         with _timed(times_s, "rollout_s"):
             groups = method.source(setup.policy, step, attempt)
         with _timed(times_s, "reward_s"):
-            judged = iter(method.reward([sample for group in groups for sample in group]))
-            found = [[next(judged) for _ in group] for group in groups]
+            samples = [sample for group in groups for sample in group]
+            judged = iter(method.reward(samples) if samples else [])
+            found = gathered([[next(judged) for _ in group] for group in groups])
         if not setup.settings.resample:
             return found, 0
         differing = [group for group in found if _differ(group, setup.settings)]
@@ -75,7 +77,7 @@ def _update(
     settings, policy = setup.settings, setup.policy
     device = next(policy.parameters()).device
     known = [credit for credit in credits.credits if has_a_say(credit, settings)]
-    chunks = plan_chunks(known, settings.micro_batch_tokens, device)
+    chunks = plan_chunks(_of_this_rank(known), settings.micro_batch_tokens, device)
     reference = setup.frozen if method.reads_reference else None
     rate = learning_rate(step, settings.steps, settings)
     meters: list[Meter] = []
@@ -104,6 +106,13 @@ def _update(
         "skipped": skipped or None,
         **_learned(method, credits, step),
     }
+
+
+def _of_this_rank(credits: list[Credit]) -> list[Credit]:
+    """The outputs of this rank's share of the questions: those of a question stay together."""
+    names = dict.fromkeys(credit.judged.sample.question.text for credit in credits)
+    mine = set(share(list(names)))
+    return [credit for credit in credits if credit.judged.sample.question.text in mine]
 
 
 def _stepped(

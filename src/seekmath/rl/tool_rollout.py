@@ -46,14 +46,17 @@ def roll_out_with_tool(
     settings: GrpoSettings,
     seed: int,
     run: Callable[[list[Program]], list[Execution]],
+    places: list[int] | None = None,
 ) -> list[list[Sample]]:
     """Sample a group for each question, as [question][k]; programs are run by ``run``.
 
+    Seed and places are those of ``roll_out``.
     What the policy and the tool write together is at most ``max_new_tokens`` long. An output that
     ends in a question to the tool, the last round being over, has the stop reason "rounds".
     """
     size = settings.group_size
-    drafts = [_Draft(q, place, k) for place, q in enumerate(questions) for k in range(size)]
+    pairs = zip(places or range(len(questions)), questions, strict=True)
+    drafts = [_Draft(question, place, k) for place, question in pairs for k in range(size)]
     turn = 0
 
     def generate(numbers: list[int], written: list[str]) -> list[Turn]:

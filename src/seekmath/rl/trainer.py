@@ -10,7 +10,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +33,7 @@ from seekmath.rl.questions import read_questions
 from seekmath.rl.rewards import Rewards, Run
 from seekmath.rl.rollout import record
 from seekmath.rl.settings import GrpoSettings
+from seekmath.rl.shares import is_first, joined_ranks, wait
 from seekmath.rl.step import one_step
 from seekmath.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from seekmath.train.optimizer import make_adamw, pick_device
@@ -62,6 +62,11 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    with joined_ranks(pick_device(settings.device)):
+        return _reinforce(settings, job)
+
+
+def _reinforce(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     policy, frozen = load_policy(settings, job.seed)
     tokenizer = Tokenizer.load(settings.model)
     context = policy.config.max_position_embeddings
@@ -69,10 +74,12 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     with opened_rewards(settings, tokenizer) as (rewards, run):
         setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed, run)
         run_method(setup, METHODS[settings.method](setup), job)
-    save_model(merged(policy), job.out / "model", settings.model)
-    summary = _summary(job.out / "metrics.jsonl")
+    if is_first():
+        save_model(merged(policy), job.out / "model", settings.model)
+    wait()
+    lines = read_lines(job.out / "metrics.jsonl")
     counts = {"steps": settings.steps, "questions": len(questions), "dropped": dropped}
-    return {**summary, **counts, **_troubles(read_lines(job.out / "metrics.jsonl"))}
+    return {**_summary(lines), **counts, **_troubles(lines)}
 
 
 def load_policy(settings: GrpoSettings, seed: int) -> tuple[Decoder, Decoder]:
@@ -121,28 +128,40 @@ def run_method(setup: Setup, method: Method, job: Job) -> None:
     start = load_checkpoint(folder, setup.policy, optimizer)
     for name, companion in method.companions.items():
         load_checkpoint(folder / name, companion.network, companion.optimizer, at=start)
-    job.rewind(start)
+    if is_first():
+        job.rewind(start)
+    wait()
     lines = read_lines(job.out / "metrics.jsonl")
     length = settings.steps // settings.iterations
     for step in range(start, settings.steps):
         if settings.iterations > 1 and (step == start or step % length == 0):
-            begin_iteration(setup, job, step // length)
+            _begin_iteration(setup, job, step // length)
         line, credits = one_step(setup, method, optimizer, step)
         done = step + 1
-        if _is_kept(settings, done):
+        if is_first() and _is_kept(settings, done):
             every = [*credits.credits, *credits.unused]
             rows = [record(credit.judged, credit.token_advantages) for credit in every]
             write_parquet(job.out / "rollouts" / f"step-{done:05d}.parquet", rows, SAMPLE)
         lines.append({"step": done, **line})
         _raise_alarms(lines, settings, job)
-        job.log(done, **{name: value for name, value in lines[-1].items() if name != "step"})
+        if is_first():
+            job.log(done, **{name: value for name, value in lines[-1].items() if name != "step"})
         _end_if_diverged(lines, setup, job)
-        if done % settings.checkpoint_every == 0 or done == settings.steps:
+        if is_first() and (done % settings.checkpoint_every == 0 or done == settings.steps):
             # The policy's last: a companion without a policy of the same step is not looked at.
             for name, companion in method.companions.items():
                 save_checkpoint(folder / name, done, companion.network, companion.optimizer)
             save_checkpoint(folder, done, setup.policy, optimizer)
         job.progress(done, settings.steps, "steps", f"reward {line['reward_mean'] or 0.0:.3f}")
+
+
+def _begin_iteration(setup: Setup, job: Job, iteration: int) -> None:
+    """The first rank makes what the iteration begins with; the others find it made."""
+    if is_first():
+        begin_iteration(setup, job, iteration)
+    wait()
+    if not is_first():
+        begin_iteration(setup, job, iteration)
 
 
 def _raise_alarms(lines: list[dict[str, Any]], settings: GrpoSettings, job: Job) -> None:
@@ -162,7 +181,8 @@ def _end_if_diverged(lines: list[dict[str, Any]], setup: Setup, job: Job) -> Non
     try:
         check(lines, setup.settings)
     except Diverged as error:
-        save_model(merged(setup.policy), job.out / "stopped", setup.settings.model)
+        if is_first():
+            save_model(merged(setup.policy), job.out / "stopped", setup.settings.model)
         kept = checkpoints(job.out / "checkpoints")
         last = f"the last checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
         raise Diverged(f"{error}; the policy lies in {job.out / 'stopped'}, {last}") from None
@@ -190,12 +210,11 @@ def _troubles(lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _summary(path: Path) -> dict[str, float]:
+def _summary(lines: list[dict[str, Any]]) -> dict[str, float]:
     """Mean reward of the first and last logged steps, so that a manifest tells what was gained."""
-    lines = read_lines(path)
     rewards = [line["reward_mean"] for line in lines if line["reward_mean"] is not None]
     if not rewards:
-        raise BadInput(f"{path}: no step had a reward; see reward_errors")
+        raise BadInput("no step had a reward; see reward_errors in metrics.jsonl")
     first, last = rewards[:_SUMMARY_STEPS], rewards[-_SUMMARY_STEPS:]
     return {
         "reward_mean_first": math.fsum(first) / len(first),

@@ -14,6 +14,7 @@ from seekmath.rl.method import Credit, Method, terms_of
 from seekmath.rl.objective import Scale, TokenBatch, clipped, policy_ratio, token_kl
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.shared_prompts import SharedPrompts, TokenLogprobs
+from seekmath.rl.shares import sum_gradients, summed
 
 Item = TypeVar("Item")
 
@@ -81,12 +82,14 @@ def accumulate(
 ) -> Meter:
     """Add the gradient of all outputs to the policy's, and measure; the caller takes the step.
 
-    Without a reference (KL weight zero) the policy stands in for it: its KL is zero.
+    ``chunks`` are this rank's outputs; gradient and measures are those of all ranks. Without a
+    reference (KL weight zero) the policy stands in for it: its KL is zero.
     """
     meter = Meter()
     parts = [part for chunk in chunks for part in chunk.parts]
     outputs = sum(len(part.completions) for part in parts)
     tokens = sum(int(part.written_NT.sum()) for part in parts)
+    outputs, tokens = map(int, summed([outputs, tokens]))
     scale = Scale(settings.loss_mean, outputs, tokens, settings.max_new_tokens)
     for chunk in chunks:
         shared = SharedPrompts(policy, chunk.prompts)
@@ -101,7 +104,16 @@ def accumulate(
             meter.loss -= float(scale(method.objective(batch), batch.mask_NT))
             _measure(meter, part, batch, found, settings)
         shared.backward()
-    return meter
+    sum_gradients(policy)
+    return _of_all_ranks(meter)
+
+
+def _of_all_ranks(meter: Meter) -> Meter:
+    loss, tokens, kl, entropy, outside = summed(
+        [meter.loss, meter.tokens, meter.kl, meter.entropy, meter.clipped]
+    )
+    (gap,) = summed([meter.gap], largest=True)
+    return Meter(loss, int(tokens), kl, entropy, outside, gap)
 
 
 def split_by_tokens(

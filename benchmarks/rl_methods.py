@@ -1,13 +1,15 @@
-"""The paper's Figures 5 and 6 in small: every method from one SFT model, side by side.
+"""Every method from one SFT model, side by side: the counterpart of the paper's Figures 5 and 6.
 
 RFT, Online RFT, DPO, PPO, GRPO with outcome and with process supervision, and iterative GRPO start
 from the SFT model of a finished laptop run and get the same questions, rollouts and updates:
 
-    python benchmarks/figure_5.py runs/laptop --out runs/figure_5 --steps 50 --seeds 0 1 2
+    python benchmarks/rl_methods.py runs/laptop --out runs/rl_methods --steps 50 --seeds 0 1 2
 
-Every method is a run of its own in --out and every one resumes, so the command may be stopped and
-given again. Greedy accuracy on mini-gsm8k; the intervals are a bootstrap over its problems of the
-mean over seeds, paired with the model compared to.
+(`seekmath reproduce figure-5` is the experiment with the paper's four methods alone, its models
+trained anew for each seed; here the SFT model and the reward models are the same for all.) Every
+method is a run of its own in --out and every one resumes, so the command may be stopped and given
+again. Greedy accuracy on mini-gsm8k; the intervals are a bootstrap over its problems of the mean
+over seeds, paired with the model compared to.
 """
 
 import argparse
@@ -151,7 +153,7 @@ def difference(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="finished run of recipes/laptop.yaml")
-    parser.add_argument("--out", type=Path, default=Path("runs/figure_5"))
+    parser.add_argument("--out", type=Path, default=Path("runs/rl_methods"))
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
@@ -188,7 +190,7 @@ def main() -> None:
         "command": "python " + " ".join(sys.argv),
     }
     results = Path(__file__).parent / "results"
-    write_json(results / f"figure-5-{found['date']}.json", found)
+    write_json(results / f"rl-methods-{found['date']}.json", found)
     for name, row in found["methods"].items():
         gain = row["gain_over_sft"]
         print(
