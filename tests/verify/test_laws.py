@@ -144,7 +144,12 @@ def test_many_threads_say_what_one_says():
         (rf"{n}\sqrt{{{n + 1}}}", rf"\sqrt{{{n * n * (n + 1)}}}" if n % 2 else rf"{n}\sqrt{n}")
         for n in range(2, 40)
     ] + [("9**9**9", "7"), ("7", "9^{9^{9^{9}}}"), ("7", "(10^9)!"), ("7", r"\frac{" * 5000)]
+    # Sums of roots up to and past the allowance: where a clock decided, load would move the border.
+    for count in range(200, 900, 100):
+        roots = [rf"\sqrt{{{n}}}" for n in range(2, 2 + count)]
+        pairs.append(("+".join(roots), "+".join(reversed(roots))))
     alone = [equal(*pair) for pair in pairs]
+    assert {verdict.right for verdict in alone[-7:]} == {True, False}
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda pair: equal(*pair), pairs * 4)) == alone * 4
 
