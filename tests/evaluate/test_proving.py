@@ -14,6 +14,7 @@ from seekmath.evaluate.published import read_published
 from seekmath.evaluate.runner import evaluate
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.verify.coq import Coq
+from tests.verify.test_isabelle import CLAIM, serving, takes
 
 EXAMPLES = Path(__file__).parents[2] / "recipes/minif2f_coq_examples.jsonl"
 SUM = """Require Import ZArith.
@@ -144,6 +145,36 @@ def test_a_model_is_asked_with_the_informal_side_and_judged(
     assert {row["reason"].split(":")[0] for row in rows} <= {"wrong", "refused"}
     compared = compare(f"{files}/out:automation", f"{files}/out:tiny")
     assert [(row["metric"], row["difference"]["value"]) for row in compared] == [("greedy", -0.5)]
+
+
+def test_isabelles_file_is_judged_by_isabelle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"problem_name": "two", "informal_statement": "Show it.", "informal_proof": "Clear.",
+           "formal_statement": CLAIM, "header": "theory two imports Main\nbegin\n\n"}  # fmt: skip
+    write_jsonl(tmp_path / "statements.jsonl", [row])
+    proofs = [
+        "by (simp)",
+        f"{CLAIM}\n  by (blast)",
+        "sorry",
+        "proof -\n  show ?thesis sledgehammer\nqed",
+    ]
+    write_jsonl(tmp_path / "proofs.jsonl", [{"id": "two", "completion": proofs}])
+    server = serving(takes("simp"))
+    monkeypatch.setenv("ISABELLE_SERVER", f"127.0.0.1:{server.server_address[1]}:secret")
+    plan = EvaluateSettings(
+        benchmarks={"minif2f-test": str(tmp_path / "statements.jsonl")},
+        recorded={"m": str(tmp_path / "proofs.jsonl")},
+    )
+    found = evaluate(plan, Job.open(tmp_path / "out"))
+    server.shutdown()
+    server.server_close()
+    assert found["m/minif2f-test (Isabelle2022)/pass@1"] == 0.5
+    assert found["automation/minif2f-test (Isabelle2022)/greedy"] == 1.0
+    rows = read_parquet(tmp_path / "out/samples/m-minif2f-test (Isabelle2022).parquet").to_pylist()
+    assert [row["verdict"] for row in rows] == [True, False, False, True]
+    assert rows[2]["reason"] == "refused: 'sorry' is not allowed"
+    assert rows[3]["extracted"] == "proof -\n  show ?thesis by (simp)\nqed"
 
 
 def test_the_worked_examples_that_come_with_coq_are_right() -> None:

@@ -102,16 +102,22 @@ class Replay(socketserver.StreamRequestHandler):
         self.wfile.write(prefix + line + b"\n")
 
 
+def serving(judge: Judge) -> socketserver.ThreadingTCPServer:
+    """A server on loopback that answers theories so."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Replay)
+    server.daemon_threads = True
+    server.judge, server.seen, server.purged = judge, [], []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    return server
+
+
 @pytest.fixture
 def replayed() -> Iterator[Callable[[Judge], tuple[Isabelle, list[str]]]]:
     """Start a session against answers to theories; gives the prover and the theories it sent."""
     opened: list[tuple[Isabelle, Any]] = []
 
     def start(judge: Judge) -> tuple[Isabelle, list[str]]:
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Replay)
-        server.daemon_threads = True
-        server.judge, server.seen, server.purged = judge, [], []  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        server = serving(judge)
         prover = Isabelle(f"127.0.0.1:{server.server_address[1]}:secret", wall_s=5.0)
         prover.purged = lambda: server.purged  # type: ignore[attr-defined]
         opened.append((prover, server))
