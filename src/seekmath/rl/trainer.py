@@ -20,6 +20,7 @@ from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model, save_model
+from seekmath.model.linear import PRECISIONS, compute_in
 from seekmath.model.low_rank import add_low_rank, merged, twin
 from seekmath.rl.alarms import Diverged, alarms, check, read_lines
 from seekmath.rl.iterations import begin_iteration
