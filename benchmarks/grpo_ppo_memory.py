@@ -19,6 +19,9 @@ import timing
 import torch
 from grpo_peers import WORKLOADS, Ours, make_folder
 
+from seekmath.model.decoder import Decoder
+from seekmath.model.sizes import ModelConfig, sized
+
 _METHODS = ("grpo", "ppo")
 _SHAPE = {"hidden_size": 640, "intermediate_size": 1728, "num_hidden_layers": 10, "head_dim": 80}
 _BATCH = {"questions_per_step": 4, "group_size": 4, "max_new_tokens": 16}
@@ -48,6 +51,14 @@ def measure(method: str) -> dict[str, float]:
     return {"peak": round(peak), **{k: round(v) for k, v in parts.items()}, "rest": round(rest)}
 
 
+def counted_gib(config: ModelConfig) -> dict[str, float]:
+    """What a size would take in fp32 without activations: five and eight times its weights."""
+    with torch.device("meta"):
+        weights = sum(p.numel() for p in Decoder(config).parameters()) * 4 / 2**30
+    # Policy, gradient, two of AdamW, reference; the critic adds itself and its own two.
+    return {"grpo": round(5 * weights), "ppo": round(8 * weights)}
+
+
 def _mib(tensors: Any) -> float:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 2**20
 
@@ -71,6 +82,7 @@ def main() -> None:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found[method] = json.loads(done.stdout.splitlines()[-1])
     found["grpo_of_ppo"] = round(found["grpo"]["peak"] / found["ppo"]["peak"], 3)
+    found["counted for 7B, GiB, no activations"] = counted_gib(sized("7b", 102_400, 4096))
     timing.save("grpo-ppo-memory", found)
 
 
