@@ -23,6 +23,7 @@ class _Entry(NamedTuple):
 
 _COMMANDS = {
     "run": _Entry("Run a recipe: every stage that is not finished yet.", "run:run"),
+    "plan": _Entry("Say what the training of a recipe takes: memory, FLOPs, time.", "plan:plan"),
     "world": _Entry("Make a small web, problems and benchmarks to try the whole chain on."),
     "extract": _Entry("Print the text of pages, formulas kept as LaTeX.", "pages:extract"),
     "mine": _Entry("Mine a domain corpus from WARC files, round by round, from seed pages."),
@@ -46,6 +47,7 @@ _COMMANDS = {
         "Run recorded programs in the sandbox, compare results.", "answers:run_programs"
     ),
     "prove": _Entry("Check formal proofs with Coq or Isabelle.", "prove:prove"),
+    "export": _Entry("Write a Hugging Face folder of a model or checkpoint.", "export:export"),
     "report": _Entry("Write the HTML report of a run.", "report:report"),
     "reproduce": _Entry(
         "Run the paper's experiments; give each claim a verdict.", "reproduce:reproduce"

@@ -1,5 +1,5 @@
 import json
-import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,8 +12,11 @@ from seekmath.core.job import Job
 from seekmath.corpus.packing import pack_examples, stack
 from seekmath.model.decoder import Decoder
 from seekmath.model.sizes import sized
+from seekmath.train.checkpoint import load_checkpoint
+from seekmath.train.guard import Diverged
 from seekmath.train.language import next_token_loss
-from seekmath.train.loop import Pace, train
+from seekmath.train.loop import Hooks, Pace, train
+from seekmath.train.optimizer import make_adamw
 from seekmath.train.pretrain import pretrain
 from seekmath.train.settings import OptimizerSettings, PretrainSettings
 from tests.train.short_runs import SHORT
@@ -44,20 +47,23 @@ def run(out, kill_at=None, settings=SETTINGS):
     def batch_loss(step):
         tick()
         x = torch.randn(5, 4, generator=torch.Generator().manual_seed(step))
-        return (model(x) - x.sum(1, keepdim=True)).square().sum(), 5, 20
+        yield (model(x) - x.sum(1, keepdim=True)).square().sum(), 5, 20
 
     def measure():
         tick()
         return {"heldout_loss": float(model(torch.ones(1, 4)))}
 
     with Job.open(out) as job:
-        train(model, batch_loss, settings, PACE, job, measure)
+        train(model, batch_loss, settings, PACE, job, Hooks(measure))
     return [p.detach() for p in model.parameters()], calls
 
 
 def lines(out):
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in r.items() if k not in ("time", "tokens_per_s")} for r in rows]
+    return [
+        {k: v for k, v in r.items() if k not in ("time", "tokens_per_s", "memory_mib")}
+        for r in rows
+    ]
 
 
 def test_killed_anywhere_and_run_again_it_ends_with_the_same_bits(tmp_path):
@@ -97,7 +103,7 @@ def test_golden_losses_of_twenty_steps(tmp_path):
         first = torch.arange(step, step + 4)[:, None]
         ids = ((first + torch.arange(25)) ** 2 % 47).tolist()
         rows = pack_examples([(row, [True] * 25) for row in ids], context=24)
-        return next_token_loss(model, stack(rows))
+        yield next_token_loss(model, stack(rows))
 
     settings = OptimizerSettings(peak_lr=3e-3, schedule="multistep", warmup_steps=3)
     with Job.open(tmp_path) as job:
@@ -117,21 +123,69 @@ pretrain(settings, Job.open(sys.argv[2], 0))
 """
 
 
-def test_kill_9_in_pretraining_changes_no_weight(tokens, tmp_path):
+def test_kill_9_at_random_moments_of_pretraining_changes_no_weight(tokens, tmp_path):
     settings = PretrainSettings(
         tokens=str(tokens), steps=40, peak_lr=3e-3, warmup_steps=2, **SHORT, checkpoint_every=3
     )
     with Job.open(tmp_path / "whole", 0) as job:
         pretrain(settings, job)
     command = [sys.executable, "-c", SCRIPT, settings.model_dump_json(), str(tmp_path / "cut")]
-    killed = subprocess.Popen(command)
-    while killed.poll() is None and not list(tmp_path.glob("cut/checkpoints/step-*.safetensors")):
-        time.sleep(0.01)
-    os.kill(killed.pid, signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    delay = random.Random(5)
+    for _ in range(3):
+        seen = set((tmp_path / "cut" / "checkpoints").glob("step-*"))
+        killed = subprocess.Popen(command)
+        while killed.poll() is None:
+            if set((tmp_path / "cut" / "checkpoints").glob("step-*")) - seen:
+                # Somewhere in a step, or in the middle of a checkpoint's files.
+                time.sleep(delay.random() * 0.05)
+                killed.kill()
+            time.sleep(0.002)
+        assert killed.wait() == -signal.SIGKILL
     with Job.open(tmp_path / "cut", 0) as job:
         pretrain(settings, job)
     weights = [
         (tmp_path / n / "model" / "model.safetensors").read_bytes() for n in ("whole", "cut")
     ]
     assert weights[0] == weights[1]
+    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
+
+
+def spoiled(bad):
+    """A run whose steps in ``bad`` have no number for a loss."""
+    torch.manual_seed(1)
+    model = torch.nn.Linear(4, 1)
+
+    def batch_loss(step):
+        x = torch.randn(5, 4, generator=torch.Generator().manual_seed(step))
+        yield model(x).square().sum() * (float("nan") if step in bad else 1.0), 5, 20
+
+    return model, batch_loss
+
+
+def test_a_step_without_a_number_is_skipped_and_recorded(tmp_path):
+    settings = OptimizerSettings(peak_lr=0.05, checkpoint_every=3)
+    found = []
+    for name, bad, steps in (("spoiled", {3, 4}, 9), ("whole", set(), 9)):
+        model, batch_loss = spoiled(bad)
+        with Job.open(tmp_path / name) as job:
+            train(model, batch_loss, settings, Pace(steps, 2), job)
+        found.append(model.weight.detach())
+    assert torch.isfinite(found[0]).all()
+    assert not torch.equal(*found)
+    counts = [line.get("skipped_steps", 0) for line in lines(tmp_path / "spoiled")]
+    assert counts == [0, 1, 2, 2, 2]
+    assert all(line["loss"] > 0 for line in lines(tmp_path / "spoiled"))
+
+
+def test_too_many_in_a_row_stop_the_run_with_the_last_good_checkpoint(tmp_path):
+    settings = OptimizerSettings(peak_lr=0.05, checkpoint_every=2, most_skips=4)
+    for _ in range(2):  # and again, for whoever runs it once more
+        model, batch_loss = spoiled(set(range(5, 99)))
+        with (
+            Job.open(tmp_path) as job,
+            pytest.raises(Diverged, match=r"stopped at step 9: 4 steps .*/step-0000000[68];"),
+        ):
+            train(model, batch_loss, settings, Pace(99, 2), job)
+    model, _ = spoiled(set())
+    load_checkpoint(tmp_path / "checkpoints", model, make_adamw(model, settings))
+    assert torch.isfinite(model.weight).all()

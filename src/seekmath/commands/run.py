@@ -55,14 +55,16 @@ def run_stage(
 ) -> None:
     """Run one stage on files of one's own, or join a run, and print what it measured."""
     from seekmath.core.log import Display
-    from seekmath.core.run import join_run, run_single
+    from seekmath.core.run import is_follower, join_run, run_single
     from seekmath.stages import STAGES
 
-    with Display(quiet=quiet) as display:
+    with Display(quiet=quiet or is_follower()) as display:
         if stage:
             manifest = run_single(stage, Path(out), display, overwrite)
         else:
             manifest = join_run(Path(out), STAGES, display)
+    if is_follower():
+        return
     if as_json:
         click.echo(json.dumps(manifest.metrics, ensure_ascii=False))
     elif not quiet:

@@ -2,9 +2,10 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from seekmath.core.files import whole_file
 from seekmath.core.log import Display
@@ -25,6 +26,7 @@ class Job:
             inputs may lie in it: a stage resumes from them or overwrites them.
         seed: the seed from which every random choice of the stage derives.
         helper: whether another process runs the stage and this one only shares its work.
+        mirrors: called with the step and metrics of each logged line.
     """
 
     def __init__(self, out: Path, seed: int, display: Display, helper: bool = False) -> None:
@@ -33,6 +35,7 @@ class Job:
         self.seed = seed
         self._display = display
         self._file: IO[str] | None = None
+        self.mirrors: list[Callable[[int, dict[str, Any]], None]] = []
 
     @classmethod
     def open(cls, out: str | Path, seed: int = 0, display: Display | None = None) -> "Job":
@@ -65,6 +68,8 @@ class Job:
         line = {"step": step, "time": round(time.time(), 3), **metrics}
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+        for mirror in self.mirrors:
+            mirror(step, metrics)
 
     def rewind(self, step: int) -> None:
         """Drop logged lines of steps after ``step`` and a half-written last line."""

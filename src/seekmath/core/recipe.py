@@ -121,13 +121,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return value
 
 
-def load_recipe(path: Path, overrides: list[str], types: Mapping[str, StageType]) -> Recipe:
+def load_recipe(
+    path: Path, overrides: list[str], types: Mapping[str, StageType], inputs: bool = True
+) -> Recipe:
     """Read, override and validate a recipe.
 
     Args:
         path: the YAML file.
         overrides: ``stage.field=value`` or ``seed=1``; values are YAML.
         types: every stage type by name.
+        inputs: whether the inputs must be there.
 
     Raises:
         BadInput: names the file, the field's path, what was found, what is allowed and, for a
@@ -141,7 +144,8 @@ def load_recipe(path: Path, overrides: list[str], types: Mapping[str, StageType]
     stages: list[PlannedStage] = []
     for name, body in raw["stages"].items():
         stage = _plan_stage(path, name, dict(body or {}), seed, types)
-        _check_sources(f"{path}: stages.{name}", stage.settings, [s.name for s in stages])
+        if inputs:
+            _check_sources(f"{path}: stages.{name}", stage.settings, [s.name for s in stages])
         stages.append(stage)
     return Recipe(path, str(raw.get("name", path.stem)), seed, tuple(stages))
 

@@ -6,6 +6,7 @@ output and "finished" after the last, so whatever kills the process in between i
 
 import contextlib
 import fcntl
+import os
 import pkgutil
 import shutil
 import time
@@ -57,6 +58,11 @@ def run_recipe(recipe: Recipe, out: Path, display: Display) -> None:
         BadInput: another process works in ``out``, or a stage's input is wrong.
         KeyboardInterrupt: interrupted; the same call resumes.
     """
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise BadInput(
+            "seekmath run is one process; under torchrun start the stage itself, such as"
+            " `torchrun --no-python … seekmath pretrain --recipe FILE --tokens DIR --out DIR`"
+        )
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
         with whole_file(out / "recipe.yaml") as file:
@@ -85,9 +91,27 @@ def run_single(
         inputs[label] = Input(Path(value), path_fingerprint(Path(value)))
     if out.exists() and not overwrite and not (out / MANIFEST).exists() and any(out.iterdir()):
         raise BadInput(f"--out: {out} is not empty and holds no {MANIFEST}; name another folder")
+    if is_follower():
+        return _follow(stage, inputs, out)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
         return _run_stage(stage, inputs, out, stage.name, display, redo=overwrite)
+
+
+def is_follower() -> bool:
+    """Whether torchrun started this process beside a first one, which keeps the folder."""
+    return os.environ.get("RANK", "0") != "0"
+
+
+def _follow(stage: PlannedStage, inputs: dict[str, Input], out: Path) -> Manifest:
+    """Do this rank's part of a stage; nothing is written but what the stage shares out."""
+    manifest, before = _new_manifest(stage, inputs), read_manifest(out)
+    if before and (before.fingerprint, before.state) == (manifest.fingerprint, "finished"):
+        return before
+    settings = with_sources(stage.settings, {key: str(i.path) for key, i in inputs.items()})
+    job = Job(out, stage.seed, Display(quiet=True), helper=True)
+    manifest.metrics = pkgutil.resolve_name(stage.type.function)(settings, job) or {}
+    return manifest
 
 
 def join_run(out: Path, types: Mapping[str, StageType], display: Display) -> Manifest:

@@ -64,6 +64,82 @@ def render_example(
     return [*ids, tokenizer.eos_id], [*mask, True]
 
 
+def render_messages(
+    tokenizer: Tokenizer, messages: list[dict[str, str]]
+) -> tuple[list[int], list[bool]]:
+    """Token ids of a conversation, and which carry loss: what the assistant writes.
+
+    Roles are system, user, assistant and tool. What a tool says stands in a block
+    ```` ```output ```` inside the assistant's turn, which it does not end, and is never learned;
+    nor is such a block where the assistant's own message quotes one.
+
+    Raises:
+        ValueError: a role is none of these, or its turn cannot come there.
+    """
+    assert tokenizer.eos_id is not None
+    ids = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+    mask = [False] * len(ids)
+    before = "user"
+    for place, message in enumerate(messages):
+        role, text = message["role"], message["content"]
+        following = messages[place + 1]["role"] if place + 1 < len(messages) else ""
+        _check_turn(role, before, place)
+        for piece, learned in _turn(role, text, before):
+            part = tokenizer.encode(piece)
+            ids += part
+            mask += [learned] * len(part)
+        if role == "assistant" and following != "tool":
+            ids.append(tokenizer.eos_id)
+            mask.append(True)
+        before = role
+    return ids, mask
+
+
+#: The same conversation as a Hugging Face chat template.
+CHAT_TEMPLATE = """\
+{{- bos_token | default('') -}}
+{%- for message in messages -%}
+{%- set before = loop.previtem.role if loop.previtem is defined else '' -%}
+{%- set after = loop.nextitem.role if loop.nextitem is defined else '' -%}
+{%- if message.role == 'system' -%}
+{{- message.content + '\\n\\n' -}}
+{%- elif message.role == 'user' -%}
+{{- 'User: ' + message.content + '\\n\\nAssistant:' -}}
+{%- elif message.role == 'tool' -%}
+{{- '\\n```output\\n' + message.content + '\\n```\\n' -}}
+{%- elif message.role == 'assistant' -%}
+{{- ('' if before == 'tool' else ' ') + message.content -}}
+{%- if after != 'tool' -%}{{- eos_token -}}{%- endif -%}
+{%- else -%}
+{{- raise_exception('roles are system, user, assistant and tool') -}}
+{%- endif -%}
+{%- endfor -%}
+"""
+
+
+def _check_turn(role: str, before: str, place: int) -> None:
+    may_follow = {
+        "system": ("user",) if place == 0 else (),
+        "user": ("system", "assistant") if place else ("user",),
+        "assistant": ("user", "tool") if place else (),
+        "tool": ("assistant",),
+    }
+    if role not in may_follow:
+        raise ValueError(f"role '{role}'; allowed: {', '.join(may_follow)}")
+    if before not in may_follow[role]:
+        raise ValueError(f"message {place + 1} is of role '{role}', which cannot come there")
+
+
+def _turn(role: str, text: str, before: str) -> list[tuple[str, bool]]:
+    if role == "system":
+        return [(f"{text}\n\n", False)]
+    if role == "user":
+        return [(prompt_text(text), False)]
+    if role == "tool":
+        return [(f"\n```output\n{text}\n```\n", False)]
+    return _parts(text if before == "tool" else " " + text)
+
+
 def _parts(solution: str) -> list[tuple[str, bool]]:
     parts: list[tuple[str, bool]] = []
     end = 0

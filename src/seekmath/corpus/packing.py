@@ -2,7 +2,7 @@
 
 # B rows, T context
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,11 @@ def stack(rows: list[tuple[Ints, Ints, NDArray[np.bool_]]]) -> Rows:
         documents,
         np.stack([loss for _, _, loss in rows]),
     )
+
+
+def without_loss(rows: Rows) -> Rows:
+    """The same rows with nothing to learn."""
+    return replace(rows, loss_BT=np.zeros_like(rows.loss_BT))
 
 
 def positions(documents_BT: Ints) -> Ints:

@@ -211,19 +211,22 @@ def rotate(x_BHTD: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 
 def initialise(model: nn.Module, seed: int) -> None:
-    """Fill weights from seeds keyed by parameter name, so that every rank count starts the same.
+    """Fill every weight with ``fresh_weight``."""
+    layers = sum(1 for name, _ in model.named_modules() if name.endswith(".mlp"))
+    for name, parameter in model.named_parameters():
+        parameter.data.copy_(fresh_weight(name, parameter.shape, layers, seed))
+
+
+def fresh_weight(name: str, shape: torch.Size, layers: int, seed: int) -> Tensor:
+    """A weight from a seed keyed by its name, so that every rank count starts the same.
 
     Normal with deviation 0.02, divided by sqrt(2 layers) where a block writes to the residual
     stream; norms one, biases zero.
     """
-    layers = sum(1 for name, _ in model.named_modules() if name.endswith(".mlp"))
-    for name, parameter in model.named_parameters():
-        if parameter.ndim < 2:
-            parameter.data.fill_(1.0 if "norm" in name else 0.0)
-            continue
-        generator = torch.Generator().manual_seed(derive(seed, "weight", name) % 2**62)
-        deviation = 0.02
-        if name.endswith(("o_proj.weight", "down_proj.weight")):
-            deviation /= math.sqrt(2 * layers)
-        fresh = torch.empty(parameter.shape).normal_(0.0, deviation, generator=generator)
-        parameter.data.copy_(fresh)
+    if len(shape) < 2:
+        return torch.full(shape, 1.0 if "norm" in name else 0.0)
+    generator = torch.Generator().manual_seed(derive(seed, "weight", name) % 2**62)
+    deviation = 0.02
+    if name.endswith(("o_proj.weight", "down_proj.weight")):
+        deviation /= math.sqrt(2 * layers)
+    return torch.empty(shape).normal_(0.0, deviation, generator=generator)

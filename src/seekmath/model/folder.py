@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -21,6 +21,8 @@ _ARCHITECTURES = {
     "qwen2": "Qwen2ForCausalLM",
     "qwen3": "Qwen3ForCausalLM",
 }
+# As transformers cuts them: a hub takes no larger file kindly.
+_MOST_BYTES = 5 << 30
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -105,21 +107,35 @@ def stop_ids(folder: str | Path) -> set[int]:
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors of ``model.safetensors`` or of the shards that its index names."""
+    weights: dict[str, Tensor] = {}
+    for path in _weight_files(folder):
+        try:
+            weights.update(load_file(path))
+        except SafetensorError as error:
+            raise BadInput(f"{path}: damaged: {error}") from None
+    return weights
+
+
+def load_weight(folder: Path, name: str) -> Tensor:
+    """One tensor of a folder, read when it is wanted."""
+    for path in _weight_files(folder):
+        with safe_open(path, framework="pt") as file:
+            if name in file.keys():  # noqa: SIM118 (no mapping)
+                return file.get_tensor(name)
+    raise BadInput(f"{folder}: the weights lack '{name}'")
+
+
+def _weight_files(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     names = (
         sorted(set(read_json(index)["weight_map"].values()))
         if index.exists()
         else ["model.safetensors"]
     )
-    weights: dict[str, Tensor] = {}
     for name in names:
         if not (folder / name).exists():
             raise BadInput(f"{folder / name}: no such file (weights are read from safetensors)")
-        try:
-            weights.update(load_file(folder / name))
-        except SafetensorError as error:
-            raise BadInput(f"{folder / name}: damaged: {error}") from None
-    return weights
+    return [folder / name for name in names]
 
 
 def _checked(folder: Path, model: Decoder, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -135,11 +151,21 @@ def _checked(folder: Path, model: Decoder, weights: dict[str, Tensor]) -> dict[s
 
 def save_model(model: Decoder, folder: str | Path, tokenizer_folder: str | Path) -> None:
     """Write a folder that transformers, vLLM and ``load_model`` open; whole or not at all."""
+    write_folder(model.config, dict(model.named_parameters()), folder, tokenizer_folder)
+
+
+def write_folder(
+    config: ModelConfig,
+    weights: dict[str, Tensor],
+    folder: str | Path,
+    tokenizer_folder: str | Path,
+) -> None:
+    """``save_model`` of weights by name."""
     with whole_folder(folder) as scratch:
-        config = config_json(model.config, _ARCHITECTURES[model.config.model_type])
-        config["torch_dtype"] = str(next(model.parameters()).dtype).removeprefix("torch.")
-        (scratch / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-        save_weights(dict(model.named_parameters()), scratch)
+        whole = config_json(config, _ARCHITECTURES[config.model_type])
+        whole["torch_dtype"] = str(next(iter(weights.values())).dtype).removeprefix("torch.")
+        (scratch / "config.json").write_text(json.dumps(whole, indent=2) + "\n")
+        save_weights(weights, scratch)
         copy_tokenizer(Path(tokenizer_folder), scratch)
 
 
@@ -156,10 +182,28 @@ def config_json(config: ModelConfig, architecture: str) -> dict[str, Any]:
     }
 
 
-def save_weights(named: dict[str, Tensor], folder: Path) -> None:
-    """Write ``model.safetensors``."""
+def save_weights(named: dict[str, Tensor], folder: Path, most_bytes: int = _MOST_BYTES) -> None:
+    """Write ``model.safetensors``, or several files and their index where it would be large."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
-    save_file(plain, folder / "model.safetensors", metadata={"format": "pt"})
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in plain.items():
+        if shards[-1] and size + tensor.nbytes > most_bytes:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+    if len(shards) == 1:
+        save_file(plain, folder / "model.safetensors", metadata={"format": "pt"})
+        return
+    places: dict[str, str] = {}
+    for number, shard in enumerate(shards, 1):
+        file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        save_file(shard, folder / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(shard, file)
+    total = sum(tensor.nbytes for tensor in plain.values())
+    index = {"metadata": {"total_size": total}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 def copy_tokenizer(source: Path, target: Path) -> None:

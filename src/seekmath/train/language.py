@@ -5,7 +5,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seekmath.corpus.packing import Rows
 from seekmath.model.decoder import Decoder
@@ -18,10 +18,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """Summed cross-entropy of ``hidden @ weight.T``; the gradient is made along the way."""
 
     @staticmethod
-    def forward(ctx: Any, hidden_MC: Tensor, weight_VC: Tensor, target_M: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden_MC: Tensor, weight_VC: Tensor, target_M: Tensor, z_weight: float
+    ) -> Tensor:
         total = hidden_MC.new_zeros((), dtype=torch.float32)
         hidden_grad_MC = torch.empty_like(hidden_MC)
-        weight_grad_VC = torch.zeros_like(weight_VC)
+        # Many chunks add up here: in fp32 whatever the products are in.
+        weight_grad_VC = torch.zeros_like(weight_VC, dtype=torch.float32)
         for start in range(0, len(hidden_MC), _CHUNK):
             part = slice(start, start + _CHUNK)
             logits = (hidden_MC[part] @ weight_VC.T).float()
@@ -30,23 +33,37 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             total += (log_total_1 - logits.gather(1, target_1)).sum()
             # softmax minus one at the target, in place of the logits
             grad = logits.sub_(log_total_1).exp_()
+            if z_weight:
+                total += z_weight * log_total_1.square().sum()
+                grad.mul_(1 + 2 * z_weight * log_total_1)
             grad.scatter_add_(1, target_1, grad.new_full(target_1.shape, -1.0))
             grad = grad.to(weight_VC.dtype)
             torch.mm(grad, weight_VC, out=hidden_grad_MC[part])
-            weight_grad_VC.addmm_(grad.T, hidden_MC[part])
+            if weight_grad_VC.dtype == grad.dtype:
+                weight_grad_VC.addmm_(grad.T, hidden_MC[part])
+            else:
+                weight_grad_VC += grad.T @ hidden_MC[part]
         ctx.save_for_backward(hidden_grad_MC, weight_grad_VC)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         hidden_grad_MC, weight_grad_VC = ctx.saved_tensors
-        return hidden_grad_MC * grads[0], weight_grad_VC * grads[0], None
+        scale = grads[0]
+        weight_grad = (weight_grad_VC * scale).to(hidden_grad_MC.dtype)
+        return hidden_grad_MC * scale, weight_grad, None, None
 
 
-def summed_cross_entropy(hidden_MC: Tensor, weight_VC: Tensor, target_M: Tensor) -> Tensor:
-    """Cross-entropy in nats of the targets, summed; equal to torch's on the whole logits."""
+def summed_cross_entropy(
+    hidden_MC: Tensor, weight_VC: Tensor, target_M: Tensor, z_weight: float = 0.0
+) -> Tensor:
+    """Cross-entropy in nats of the targets, summed; equal to torch's on the whole logits.
+
+    With ``z_weight``, in training, that times the squared logarithm of the softmax's denominator
+    is added for each target (z-loss; PaLM, arXiv 2204.02311, section 5).
+    """
     if torch.is_grad_enabled():
-        return _ChunkedCrossEntropy.apply(hidden_MC, weight_VC, target_M)
+        return _ChunkedCrossEntropy.apply(hidden_MC, weight_VC, target_M, z_weight)
     total = hidden_MC.new_zeros((), dtype=torch.float32)
     for hidden, target in zip(hidden_MC.split(_CHUNK), target_M.split(_CHUNK), strict=True):
         logits = (hidden @ weight_VC.T).float()
@@ -54,14 +71,35 @@ def summed_cross_entropy(hidden_MC: Tensor, weight_VC: Tensor, target_M: Tensor)
     return total
 
 
+class Learner(nn.Module):
+    """A decoder with its loss: one module, so that what trains many ranks can be put around it."""
+
+    def __init__(self, model: Decoder, z_weight: float = 0.0) -> None:
+        super().__init__()
+        self.model = model
+        self.z_weight = z_weight
+
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        targets_BT: Tensor,
+        positions_BT: Tensor,
+        documents_BT: Tensor,
+        loss_BT: Tensor,
+    ) -> Tensor:
+        """The loss summed over the tokens to be learned, in nats."""
+        hidden_MC = self.model.hidden(tokens_BT, positions_BT, documents_BT)[loss_BT]
+        head_VC = self.model.head.to(hidden_MC.dtype)
+        return summed_cross_entropy(hidden_MC, head_VC, targets_BT[loss_BT], self.z_weight)
+
+
+def tensors_of(rows: Rows, device: torch.device) -> tuple[Tensor, ...]:
+    """The arguments of a ``Learner`` on its device."""
+    arrays = (rows.tokens_BT, rows.targets_BT, rows.positions_BT, rows.documents_BT, rows.loss_BT)
+    return tuple(torch.from_numpy(array).to(device) for array in arrays)
+
+
 def next_token_loss(model: Decoder, rows: Rows) -> tuple[Tensor, int, int]:
     """Summed cross-entropy in nats over the tokens to be learned, their count, tokens read."""
-    device = model.rotation_SD.device
-    tokens, targets, positions, documents = (
-        torch.from_numpy(array).to(device)
-        for array in (rows.tokens_BT, rows.targets_BT, rows.positions_BT, rows.documents_BT)
-    )
-    loss_BT = torch.from_numpy(rows.loss_BT).to(device)
-    hidden_MC = model.hidden(tokens, positions, documents)[loss_BT]
-    loss = summed_cross_entropy(hidden_MC, model.head, targets[loss_BT])
-    return loss, int(rows.loss_BT.sum()), tokens.numel()
+    loss = Learner(model)(*tensors_of(rows, model.rotation_SD.device))
+    return loss, int(rows.loss_BT.sum()), rows.tokens_BT.size

@@ -1,10 +1,13 @@
 """AdamW without decay on norms and biases, and learning rates as pure functions of the step."""
 
 import math
+import os
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
+from seekmath.model.parallel import ALONE, Ranks
 from seekmath.train.settings import OptimizerSettings
 
 # Where the multi-step schedule falls, as shares of the steps, and to which share of the peak.
@@ -56,21 +59,71 @@ def make_adamw(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Ada
 
 
 def update(model: nn.Module, optimizer: torch.optim.AdamW, rate: float, clip_norm: float) -> float:
-    """Clip the gradients, take one step at ``rate``, clear them; the norm before is returned."""
-    norm = nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-    if not torch.isfinite(norm):
+    """Clip the gradients, take one step at ``rate``, clear them; the norm before is returned.
+
+    Raises:
+        FloatingPointError: the norm is no number.
+    """
+    norm = gradient_norm(model)
+    if not math.isfinite(norm):
         raise FloatingPointError(
-            f"the gradient norm is {norm.item()}; lower peak_lr or clip_norm, or check the data"
+            f"the gradient norm is {norm}; lower peak_lr or clip_norm, or check the data"
         )
+    take_step(model, optimizer, rate, clip_norm, norm)
+    return norm
+
+
+def gradient_norm(model: nn.Module, ranks: Ranks = ALONE) -> float:
+    """The norm of all gradients together, over all ranks where they are sharded."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    if ranks.world == 1:
+        return float(nn.utils.get_total_norm(gradients))
+    squares = torch.zeros((), dtype=torch.float64, device=ranks.device_type)
+    for gradient in gradients:
+        local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
+        # Each element lies on so many ranks and must count once.
+        squares += local.double().square().sum() / (ranks.world / _shards(gradient))
+    torch.distributed.all_reduce(squares)
+    return float(squares.sqrt())
+
+
+def _shards(tensor: torch.Tensor) -> int:
+    if not isinstance(tensor, DTensor):
+        return 1
+    sizes = zip(tensor.device_mesh.shape, tensor.placements, strict=True)
+    return math.prod(size for size, placement in sizes if not placement.is_replicate())
+
+
+def take_step(
+    model: nn.Module,
+    optimizer: torch.optim.AdamW,
+    rate: float,
+    clip_norm: float,
+    norm: float,
+    scale: float = 1.0,
+) -> None:
+    """One step at ``rate`` on the gradients times ``scale``, clipped, which are cleared.
+
+    ``norm`` is that of the gradients times ``scale``.
+    """
+    factor = scale * min(1.0, clip_norm / (norm + 1e-6))
+    if factor != 1.0:
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        local = [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+        torch._foreach_mul_(local, factor)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return float(norm)
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a setting; ``auto`` takes CUDA, then Apple's, then the CPU."""
+    """The device of a setting; ``auto`` takes CUDA, then Apple's, then the CPU.
+
+    Under torchrun each process has the CUDA device of its own number.
+    """
+    if name in ("auto", "cuda") and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if name != "auto":
         return torch.device(name)
     if torch.cuda.is_available():

@@ -10,16 +10,18 @@ import numpy as np
 from seekmath.core.files import BadInput
 from seekmath.core.job import Job
 from seekmath.corpus.mixture import Curriculum, weights_by_size
-from seekmath.corpus.packing import rows_of, stack, stream_row
+from seekmath.corpus.packing import Rows, rows_of, stack, stream_row
 from seekmath.corpus.shards import Shard, open_shards
 from seekmath.corpus.tokenizer import Tokenizer
-from seekmath.model.decoder import Decoder
-from seekmath.model.folder import load_model, save_model
-from seekmath.model.sizes import sized
-from seekmath.train.language import next_token_loss
-from seekmath.train.loop import Pace, train
+from seekmath.model.cost import flops_per_token
+from seekmath.model.folder import load_config
+from seekmath.model.parallel import open_ranks
+from seekmath.model.sizes import ModelConfig, sized
+from seekmath.train.loop import Hooks, Pace, train
 from seekmath.train.optimizer import decay_start, pick_device
 from seekmath.train.settings import PretrainSettings
+from seekmath.train.trackers import tracked
+from seekmath.train.trainee import Trainee, check_context
 
 
 def pretrain(settings: PretrainSettings, job: Job) -> dict[str, Any]:
@@ -32,38 +34,55 @@ def pretrain(settings: PretrainSettings, job: Job) -> dict[str, Any]:
         BadInput: shards, weights or the model to continue from do not fit.
     """
     tokenizer_folder = Path(settings.tokens, "tokenizer")
-    tokenizer = Tokenizer.load(tokenizer_folder)
+    start = _start(settings, Tokenizer.load(tokenizer_folder))
     curriculum = curriculum_of(settings, open_shards(settings.tokens, "train"), job.seed)
-    model = _start(settings, tokenizer, job.seed).to(pick_device(settings.device))
     heldout = open_shards(settings.tokens, "heldout")
-    rows = settings.rows_per_step
-    epochs = curriculum.epochs(settings.steps * rows)
+    device = pick_device(settings.device)
+    with open_ranks(device, settings.tensor_parallel) as ranks, tracked(settings, job):
+        trainee = Trainee(start, settings, ranks, device, job.seed)
+        epochs = _warned(curriculum, settings, job)
+        pace = _pace(settings, trainee.model.config)
+        first, end = pace.span(settings.steps - 1)
+        flat_until = first + decay_start(end - first, settings)
+        rows = settings.rows_per_step
+        hooks = Hooks(
+            lambda: heldout_loss(trainee, heldout, settings),
+            lambda steps: (
+                _of_each("epochs", curriculum.epochs(steps * rows))
+                | _of_each("share", curriculum.weights(steps * rows - 1))
+            ),
+            {flat_until: lambda: trainee.save(job.out / "before_decay", tokenizer_folder)},
+        )
+        last = train(
+            trainee.model,
+            lambda step: trainee.losses(
+                step, lambda step, first, count: curriculum.batch(step * rows + first, count)
+            ),
+            settings,
+            pace,
+            job,
+            hooks,
+            ranks,
+        )
+        trainee.save(job.out / "model", tokenizer_folder)
+    return {
+        **last,
+        "parameters": sum(p.numel() for p in trainee.model.parameters()),
+        "epochs": {k: round(v, 3) for k, v in epochs.items()},
+        "weights": curriculum.weights(settings.steps * rows - 1),
+    }
+
+
+def _warned(curriculum: Curriculum, settings: PretrainSettings, job: Job) -> dict[str, float]:
+    """How often each corpus will be read; too often is said."""
+    epochs = curriculum.epochs(settings.steps * settings.rows_per_step)
     for name, count in epochs.items():
         if count > settings.max_epochs:
             job.say(
                 f"[yellow]![/] corpus '{name}' will be read {count:.1f} times"
                 f" (max_epochs {settings.max_epochs:g}); lower its weight or steps"
             )
-    pace = _pace(settings)
-    first, end = pace.span(settings.steps - 1)
-    flat_until = first + decay_start(end - first, settings)
-    last = train(
-        model,
-        lambda step: next_token_loss(model, curriculum.batch(step * rows, rows)),
-        settings,
-        pace,
-        job,
-        lambda: heldout_loss(model, heldout, settings),
-        lambda steps: _of_each("epochs", curriculum.epochs(steps * rows)),
-        {flat_until: lambda: save_model(model, job.out / "before_decay", tokenizer_folder)},
-    )
-    save_model(model, job.out / "model", tokenizer_folder)
-    return {
-        **last,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "epochs": {k: round(v, 3) for k, v in epochs.items()},
-        "weights": curriculum.weights(settings.steps * rows - 1),
-    }
+    return epochs
 
 
 def curriculum_of(settings: PretrainSettings, shards: dict[str, Shard], seed: int) -> Curriculum:
@@ -79,7 +98,7 @@ def curriculum_of(settings: PretrainSettings, shards: dict[str, Shard], seed: in
     )
 
 
-def _pace(settings: PretrainSettings) -> Pace:
+def _pace(settings: PretrainSettings, config: ModelConfig) -> Pace:
     borders = accumulate(phase.steps for phase in settings.phases[:-1])
     return Pace(
         settings.steps,
@@ -87,6 +106,7 @@ def _pace(settings: PretrainSettings) -> Pace:
         settings.heldout_every,
         settings.rows_per_step * settings.context,
         tuple(borders) if settings.schedule_per_phase else (),
+        flops_per_token(config, settings.context),
     )
 
 
@@ -94,9 +114,10 @@ def _of_each(kind: str, found: dict[str, float]) -> dict[str, float]:
     return {f"{kind}/{name}": round(value, 4) for name, value in found.items()}
 
 
-def _start(settings: PretrainSettings, tokenizer: Tokenizer, seed: int) -> Decoder:
+def _start(settings: PretrainSettings, tokenizer: Tokenizer) -> ModelConfig | Path:
+    """The configuration of a fresh model, or the folder to go on from."""
     if not settings.model:
-        config = sized(
+        return sized(
             settings.size,
             vocab_size=tokenizer.vocab_size,
             context=settings.context,
@@ -104,24 +125,19 @@ def _start(settings: PretrainSettings, tokenizer: Tokenizer, seed: int) -> Decod
             eos_token_id=tokenizer.eos_id,
             pad_token_id=tokenizer.pad_id,
         )
-        return Decoder(config, seed)
-    model = load_model(settings.model)
-    if model.config.vocab_size < tokenizer.vocab_size:
+    config = load_config(Path(settings.model))
+    if config.vocab_size < tokenizer.vocab_size:
         raise BadInput(
             f"{settings.tokens}: was tokenized with {tokenizer.vocab_size} entries,"
-            f" {settings.model} has {model.config.vocab_size};"
+            f" {settings.model} has {config.vocab_size};"
             f" tokenize with --tokenizer {settings.model}"
         )
-    if model.config.max_position_embeddings < settings.context:
-        raise BadInput(
-            f"context: found {settings.context}; {settings.model} allows at most"
-            f" {model.config.max_position_embeddings}"
-        )
-    return model
+    check_context(config, settings)
+    return Path(settings.model)
 
 
 def heldout_loss(
-    model: Decoder, shards: dict[str, Shard], settings: PretrainSettings
+    trainee: Trainee, shards: dict[str, Shard], settings: PretrainSettings
 ) -> dict[str, float]:
     """Loss in nats per token and bits per byte of the held-out documents of each corpus."""
     measured: dict[str, float] = {}
@@ -129,15 +145,14 @@ def heldout_loss(
         rows = min(settings.heldout_rows, rows_of(shard, settings.context))
         if rows == 0:
             continue
-        loss_sum, count_sum = 0.0, 0
-        for first in range(0, rows, settings.rows_per_step):
-            chosen = range(first, min(rows, first + settings.rows_per_step))
-            batch = stack([stream_row(shard, row, settings.context) for row in chosen])
-            loss, count, _ = next_token_loss(model, batch)
-            loss_sum, count_sum = loss_sum + float(loss), count_sum + count
+
+        def chosen(numbers: range, shard: Shard = shard) -> Rows:
+            return stack([stream_row(shard, row, settings.context) for row in numbers])
+
+        loss = trainee.mean_loss(rows, chosen)
         bytes_per_token = shard.text_bytes / len(shard.tokens)
-        measured[f"heldout_loss/{name}"] = loss_sum / count_sum
-        measured[f"bits_per_byte/{name}"] = loss_sum / count_sum / math.log(2) / bytes_per_token
+        measured[f"heldout_loss/{name}"] = loss
+        measured[f"bits_per_byte/{name}"] = loss / math.log(2) / bytes_per_token
     if measured:
         for kind in ("heldout_loss", "bits_per_byte"):
             parts = [value for key, value in measured.items() if key.startswith(kind)]

@@ -9,7 +9,7 @@ RLHF); ``process``: binary cross-entropy at the end of each step.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -87,11 +87,11 @@ def fit(
     loss_of = _LOSSES[kind]
     per_epoch = max(1, len(items) // rows_per_step)
 
-    def batch_loss(step: int) -> tuple[Tensor, int, int]:
+    def batch_loss(step: int) -> Iterator[tuple[Tensor, int, int]]:
         epoch, place = divmod(step, per_epoch)
         order = rng(job.seed, "reward", epoch).permutation(len(items))
         rows = order[place * rows_per_step :][:rows_per_step]
-        return loss_of(model, [items[row] for row in rows])
+        yield loss_of(model, [items[row] for row in rows])
 
     steps = max(1, math.ceil(per_epoch * epochs))
     pace = Pace(steps, getattr(settings, "log_every", 5))

@@ -24,8 +24,55 @@ class OptimizerSettings(Settings):
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decay, not on norms and biases.")
     clip_norm: float = Field(1.0, gt=0, description="Gradient norm above which it is scaled down.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints, at least.")
+    keep_checkpoints: int = Field(2, ge=1, description="How many of the last are kept.")
+    keep_every: int = Field(
+        0, ge=0, description="Checkpoints of steps divisible by this are kept too; 0 keeps none."
+    )
+    spike_sigma: float = Field(
+        6.0,
+        ge=0,
+        description="A step is skipped whose loss or gradient norm is more than this many standard"
+        " deviations above the mean of the last 128; 0 skips only what is no number.",
+    )
+    most_skips: int = Field(
+        10, ge=1, description="Steps skipped in a row after which training stops."
+    )
     threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
+
+
+class LanguageSettings(OptimizerSettings):
+    """What pre-training and fine-tuning share: batches, precision, ranks."""
+
+    context: int = Field(256, ge=8, description="Tokens in a row.")
+    rows_per_step: int = Field(8, ge=1, description="Rows in a batch, over all ranks.")
+    micro_batch_rows: int = Field(
+        0, ge=0, description="Rows of a rank that are computed at once; 0: all of its share."
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="Of activations and products; weights and optimizer stay fp32."
+    )
+    checkpoint_activations: bool = Field(
+        False, description="Compute each layer again in the backward pass instead of storing it."
+    )
+    compile_layers: bool = Field(False, description="Compile each layer with torch.compile.")
+    z_loss: float = Field(0.0, ge=0, description="Weight of the z-loss, such as 1e-4.")
+    parallel: Literal["data", "fsdp"] = Field(
+        "data",
+        description="Under torchrun: data (every rank holds the model) or fsdp (in parts).",
+    )
+    tensor_parallel: int = Field(
+        1, ge=1, description="Ranks that split each layer between them; needs fsdp."
+    )
+    log_every: int = Field(10, ge=1, description="Steps between logged lines.")
+    tensorboard: bool = Field(False, description="Log to TensorBoard too.")
+    wandb: str = Field("", description="Project of Weights & Biases to log to as well.")
+
+    @model_validator(mode="after")
+    def _tensors_need_fsdp(self) -> "LanguageSettings":
+        if self.tensor_parallel > 1 and self.parallel != "fsdp":
+            raise ValueError("tensor_parallel above 1 needs parallel: fsdp")
+        return self
 
 
 class Phase(Settings):
@@ -38,7 +85,7 @@ class Phase(Settings):
     )
 
 
-class PretrainSettings(OptimizerSettings):
+class PretrainSettings(LanguageSettings):
     """Token shards in, a model folder out."""
 
     tokens: Source = Field(description="Output of `seekmath tokenize`.")
@@ -46,8 +93,6 @@ class PretrainSettings(OptimizerSettings):
     size: Literal["tiny", "small", "125m", "1.3b", "7b"] = Field(
         "tiny", description="Size of a fresh model."
     )
-    context: int = Field(256, ge=8, description="Tokens in a row, and the model's context.")
-    rows_per_step: int = Field(8, ge=1, description="Rows in a batch.")
     steps: int = Field(1000, ge=1, description="Optimizer steps.")
     weights: dict[str, float] = Field(
         {}, description="Share of each corpus, summing to 1; empty goes by size."
@@ -68,7 +113,6 @@ class PretrainSettings(OptimizerSettings):
         description="After warm-up: multistep (×0.316 at 80%, ×0.1 at 90% of the steps), cosine"
         " (to a tenth), wsd (flat, then down to 0) or constant.",
     )
-    log_every: int = Field(10, ge=1, description="Steps between logged lines.")
     heldout_every: int = Field(
         200, ge=1, description="Steps between measurements of held-out loss."
     )
@@ -82,20 +126,29 @@ class PretrainSettings(OptimizerSettings):
         return self
 
 
-class SftSettings(OptimizerSettings):
+class SftSettings(LanguageSettings):
     """A model and worked problems in, a fine-tuned model out."""
 
     model: Source = Field(description="Model folder to fine-tune.")
-    problems: Source = Field(description="JSON lines with question and solution.")
+    problems: Source = Field(
+        description="JSON lines: question and solution, messages, or prompt and completion."
+    )
     kinds: list[str] = Field(
         [], description="Kinds of solution taken (cot, pot, tool); empty: all."
     )
     limit: int = Field(0, ge=0, description="Problems taken at most; 0 takes all.")
-    context: int = Field(256, ge=8, description="Tokens in a packed row.")
-    rows_per_step: int = Field(8, ge=1, description="Rows in a batch.")
     epochs: float = Field(1.0, gt=0, description="Passes over the problems.")
+    lora_rank: int = Field(
+        0, ge=0, description="Train adapters of this rank only (LoRA, by peft); 0 trains all."
+    )
+    lora_alpha: int = Field(16, ge=1, description="Scale of the adapters, times the rank.")
     peak_lr: float = Field(5e-5, description="Learning rate (constant in the paper).", gt=0)
-    log_every: int = Field(10, ge=1, description="Steps between logged lines.")
+
+    @model_validator(mode="after")
+    def _adapters_are_whole(self) -> "SftSettings":
+        if self.lora_rank and self.parallel == "fsdp":
+            raise ValueError("lora_rank needs parallel: data")
+        return self
 
 
 class RewardSettings(OptimizerSettings):

@@ -5,6 +5,7 @@ on the assistant's tokens only, and never on what a tool wrote.
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,17 @@ from numpy.typing import NDArray
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.job import Job
 from seekmath.core.seeds import rng
-from seekmath.corpus.chat import render_example, with_choices, with_instruction
+from seekmath.corpus.examples import Example, render_row
 from seekmath.corpus.packing import Rows, pack_examples, stack
 from seekmath.corpus.tokenizer import Tokenizer
-from seekmath.model.folder import load_model, save_model
-from seekmath.train.language import next_token_loss
+from seekmath.model.folder import load_config
+from seekmath.model.parallel import open_ranks
 from seekmath.train.loop import Pace, train
 from seekmath.train.optimizer import pick_device
 from seekmath.train.settings import SftSettings
+from seekmath.train.trackers import tracked
+from seekmath.train.trainee import Trainee, check_context
 
-Example = tuple[list[int], list[bool]]
 PackedRow = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]
 
 
@@ -30,26 +32,24 @@ def sft(settings: SftSettings, job: Job) -> dict[str, Any]:
     """Fine-tune ``settings.model`` on ``settings.problems``; leaves ``model/``.
 
     Raises:
-        BadInput: a line lacks question or solution, or nothing is left to learn.
+        BadInput: a line is of no known format, or nothing is left to learn.
     """
-    model = load_model(settings.model)
-    if settings.context > model.config.max_position_embeddings:
-        raise BadInput(
-            f"context: found {settings.context}; {settings.model} allows at most"
-            f" {model.config.max_position_embeddings}"
-        )
-    model = model.to(pick_device(settings.device))
+    check_context(load_config(Path(settings.model)), settings)
     examples, dropped = examples_of(settings, Tokenizer.load(settings.model), job.seed)
     batches = Batches(examples, settings, job.seed)
     steps = max(1, math.ceil(batches.per_epoch * settings.epochs))
-    last = train(
-        model,
-        lambda step: next_token_loss(model, batches.batch(step)),
-        settings,
-        Pace(steps, settings.log_every, step_tokens=settings.rows_per_step * settings.context),
-        job,
-    )
-    save_model(model, job.out / "model", settings.model)
+    device = pick_device(settings.device)
+    with open_ranks(device, settings.tensor_parallel) as ranks, tracked(settings, job):
+        trainee = Trainee(Path(settings.model), settings, ranks, device, job.seed)
+        last = train(
+            trainee.model,
+            lambda step: trainee.losses(step, batches.rows),
+            settings,
+            Pace(steps, settings.log_every, step_tokens=settings.rows_per_step * settings.context),
+            job,
+            ranks=ranks,
+        )
+        trainee.save(job.out / "model", Path(settings.model))
     return {**last, "examples": len(examples), "steps": steps, "dropped": {"too_long": dropped}}
 
 
@@ -59,22 +59,21 @@ def examples_of(
     """The rendered examples that fit in the context, and how many are too long for it.
 
     Raises:
-        BadInput: a line lacks question or solution, or no example is left.
+        BadInput: a line is of no known format, or no example is left.
     """
-    pairs = []
+    rows = []
     for number, row in enumerate(read_jsonl(settings.problems), 1):
-        for field in ("question", "solution"):
-            if not isinstance(row.get(field), str):
-                raise BadInput(f"{settings.problems}:{number}: {field}: expected a text")
-        kind = row.get("kind", "cot")
-        if not settings.kinds or kind in settings.kinds:
-            asked = with_choices(row["question"], row.get("choices"))
-            asked = with_instruction(asked, kind, row.get("language", "en"))
-            pairs.append((asked, row["solution"]))
+        if not settings.kinds or row.get("kind", "cot") in settings.kinds:
+            rows.append((number, row))
     if settings.limit:
-        chosen = rng(seed, "limit").permutation(len(pairs))[: settings.limit]
-        pairs = [pairs[place] for place in sorted(chosen.tolist())]
-    rendered = [render_example(tokenizer, question, solution) for question, solution in pairs]
+        chosen = rng(seed, "limit").permutation(len(rows))[: settings.limit]
+        rows = [rows[place] for place in sorted(chosen.tolist())]
+    rendered = []
+    for number, row in rows:
+        try:
+            rendered.append(render_row(tokenizer, row))
+        except ValueError as error:
+            raise BadInput(f"{settings.problems}:{number}: {error}") from None
     short = [example for example in rendered if len(example[0]) <= settings.context + 1]
     if not short:
         raise BadInput(
@@ -95,9 +94,13 @@ class Batches:
 
     def batch(self, step: int) -> Rows:
         """Rows of step ``step``."""
+        return self.rows(step, 0, self._settings.rows_per_step)
+
+    def rows(self, step: int, first: int, count: int) -> Rows:
+        """Some of the rows of step ``step``."""
         epoch, place = divmod(step, self.per_epoch)
-        rows, wanted = self._packed(epoch), self._settings.rows_per_step
-        return stack([rows[(place * wanted + row) % len(rows)] for row in range(wanted)])
+        rows, start = self._packed(epoch), place * self._settings.rows_per_step + first
+        return stack([rows[(start + row) % len(rows)] for row in range(count)])
 
     def _packed(self, epoch: int) -> list[PackedRow]:
         if epoch != self._epoch:
