@@ -95,7 +95,7 @@ def linear(
     """
     if compute == torch.bfloat16 and x.dtype == torch.float32:
         factor_OI = weight_OI.detach().bfloat16() if rounded_OI is None else rounded_OI
-    elif x.device.type == "cpu" and x.dtype == weight_OI.dtype == torch.float32 and _works():
+    elif _is_plain(x, weight_OI) and _works():
         factor_OI = weight_OI
     else:
         return F.linear(x, weight_OI, bias_O)
@@ -105,6 +105,12 @@ def linear(
         x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
         y = _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], -1)
     return y if bias_O is None else y + bias_O
+
+
+def _is_plain(x: Tensor, weight_OI: Tensor) -> bool:
+    """Whether both are in fp32, on a CPU, and whole (tensor parallelism hands out DTensors)."""
+    whole = not hasattr(x, "device_mesh") and not hasattr(weight_OI, "device_mesh")
+    return whole and x.device.type == "cpu" and x.dtype == weight_OI.dtype == torch.float32
 
 
 class _Product(torch.autograd.Function):

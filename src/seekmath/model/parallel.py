@@ -180,7 +180,7 @@ def sum_head_norms(model: Decoder, ranks: Ranks) -> None:
             dist.all_reduce(local, group=ranks.mesh["tensor"].get_group())
 
 
-def compute_in(model: Decoder, kind: torch.dtype) -> None:
+def cast_layers(model: Decoder, kind: torch.dtype) -> None:
     """Let activations and products be of ``kind``; weights stay as they are and are cast for each.
 
     Gradients flow through the casts to the weights themselves, as in mixed-precision FSDP.

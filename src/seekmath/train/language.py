@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from seekmath.corpus.packing import Rows
 from seekmath.model.decoder import Decoder
+from seekmath.model.linear import linear
 
-# Logits of so many tokens at a time: they stay in the cache, and never stand in memory whole.
-_CHUNK = 512
+# Logits of so many tokens at a time, and on a CPU of so many elements: they never stand in memory
+# whole, and on a CPU stay near its cache.
+_CHUNK, _CHUNK_ELEMENTS = 512, 1 << 24
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -25,9 +27,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         hidden_grad_MC = torch.empty_like(hidden_MC)
         # Many chunks add up here: in fp32 whatever the products are in.
         weight_grad_VC = torch.zeros_like(weight_VC, dtype=torch.float32)
-        for start in range(0, len(hidden_MC), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            logits = (hidden_MC[part] @ weight_VC.T).float()
+        size = _chunk(weight_VC)
+        for start in range(0, len(hidden_MC), size):
+            part = slice(start, start + size)
+            logits = linear(hidden_MC[part], weight_VC).float()
             target_1 = target_M[part, None]
             log_total_1 = logits.logsumexp(dim=-1, keepdim=True)
             total += (log_total_1 - logits.gather(1, target_1)).sum()
@@ -38,11 +41,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 grad.mul_(1 + 2 * z_weight * log_total_1)
             grad.scatter_add_(1, target_1, grad.new_full(target_1.shape, -1.0))
             grad = grad.to(weight_VC.dtype)
-            torch.mm(grad, weight_VC, out=hidden_grad_MC[part])
-            if weight_grad_VC.dtype == grad.dtype:
-                weight_grad_VC.addmm_(grad.T, hidden_MC[part])
-            else:
-                weight_grad_VC += grad.T @ hidden_MC[part]
+            hidden_grad_MC[part] = linear(grad, weight_VC.t())
+            weight_grad_VC += linear(grad.t(), hidden_MC[part].t())
         ctx.save_for_backward(hidden_grad_MC, weight_grad_VC)
         return total
 
@@ -65,10 +65,17 @@ def summed_cross_entropy(
     if torch.is_grad_enabled():
         return _ChunkedCrossEntropy.apply(hidden_MC, weight_VC, target_M, z_weight)
     total = hidden_MC.new_zeros((), dtype=torch.float32)
-    for hidden, target in zip(hidden_MC.split(_CHUNK), target_M.split(_CHUNK), strict=True):
-        logits = (hidden @ weight_VC.T).float()
+    size = _chunk(weight_VC)
+    for hidden, target in zip(hidden_MC.split(size), target_M.split(size), strict=True):
+        logits = linear(hidden, weight_VC).float()
         total += torch.nn.functional.cross_entropy(logits, target, reduction="sum")
     return total
+
+
+def _chunk(weight_VC: Tensor) -> int:
+    if weight_VC.device.type != "cpu":
+        return _CHUNK
+    return min(_CHUNK, max(64, _CHUNK_ELEMENTS // weight_VC.shape[0]))
 
 
 class Learner(nn.Module):

@@ -21,8 +21,8 @@ from seekmath.model.decoder import Decoder, fresh_weight, rotation_angles
 from seekmath.model.folder import load_config, load_model, load_weight, write_folder
 from seekmath.model.parallel import (
     Ranks,
+    cast_layers,
     compile_layers,
-    compute_in,
     recompute_layers,
     shard,
     split_layers,
@@ -84,7 +84,7 @@ class Trainee:
         settings = self._settings
         half = torch.bfloat16 if settings.precision == "bf16" else None
         if half and not sharded:
-            compute_in(self.model, half)
+            cast_layers(self.model, half)
         if settings.checkpoint_activations:
             recompute_layers(self.model)
         if settings.compile_layers:
