@@ -103,7 +103,7 @@ def linear(
         y: Tensor = _Product.apply(x, weight_OI, factor_OI)
     else:
         x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
-        y = _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], -1)
+        y = _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], len(factor_OI))
     return y if bias_O is None else y + bias_O
 
 
@@ -121,7 +121,7 @@ class _Product(torch.autograd.Function):
         x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
         ctx.save_for_backward(x_MI, factor_OI)
         ctx.shape = x.shape
-        return _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], -1)
+        return _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], len(factor_OI))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
