@@ -33,7 +33,7 @@ def gradients(**changes):
     total = 0.0
     for loss, _, _ in trainee.losses(0, lambda step, first, count: stack(ROWS[first:][:count])):
         loss.backward()
-        total += float(loss)
+        total += loss.item()
     return total, {name: p.grad for name, p in trainee.model.named_parameters()}
 
 
