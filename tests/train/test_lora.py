@@ -31,6 +31,7 @@ def run(base, problems, out, **changes):
         return sft(SftSettings(**{**settings, **changes}), job)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # between peft and transformers
 def test_adapters_learn_and_are_merged_as_peft_merges_them(base, problems, tmp_path):
     run(base, problems, tmp_path)
     before, merged = load_model(base), load_model(tmp_path / "model")
