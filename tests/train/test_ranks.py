@@ -16,6 +16,9 @@ from seekmath.train.checkpoint import checkpoints
 from seekmath.train.pretrain import pretrain
 from seekmath.train.settings import PretrainSettings
 
+# Seven processes in turn; on a busy machine they wait for each other.
+pytestmark = pytest.mark.timeout(1500)
+
 COMMON = {
     "context": 64,
     "rows_per_step": 4,
