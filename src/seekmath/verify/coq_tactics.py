@@ -1,7 +1,7 @@
 """Coq's own automation, no model: proofs tried in turn; the counterpart of Sledgehammer's list.
 
-Selected by what candidates prove on the valid split of miniF2F. One idea, to rewrite by a function's
-equation, came from an earlier list that had been tuned on test.
+Selected by what candidates prove on the valid split of miniF2F. One idea, to rewrite by the
+equation of a function, came from an earlier list that had been tuned on test.
 """
 
 _OPEN = (
