@@ -20,6 +20,8 @@ from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.shares import gathered, share, summed
 from seekmath.rl.trainer import grpo
 
+pytestmark = pytest.mark.timeout(1200)  # several processes, of which each imports torch
+
 # Five questions: no number of ranks divides them, and of four ranks one has more than the others.
 CASES = {
     "grpo": {"loss_mean": "tokens", "updates_per_batch": 2},
@@ -110,7 +112,7 @@ def test_many_ranks_learn_what_one_does(ranks, small, problems, tmp_path):
             str(tmp_path / "asked.jsonl"),
         ],
         check=True,
-        timeout=280,
+        timeout=1100,
     )
     for name in cases:
         alike(tmp_path / "one" / name, tmp_path / "many" / name)
