@@ -48,8 +48,8 @@ _MINE = {
     "least_score": 0.2, "rounds": 4,
 }  # fmt: skip
 _GRPO = {
-    "subjects": ["gsm8k"], "levels": [2, 3], "peak_lr": 1.0e-4, "warmup_steps": 5, "beta2": 0.99, "kl_weight": 0.02,
-    "max_new_tokens": 80, "micro_batch_tokens": 2048,
+    "subjects": ["gsm8k"], "levels": [2, 3], "peak_lr": 1.0e-4, "warmup_steps": 5, "beta2": 0.99,
+    "kl_weight": 0.02, "max_new_tokens": 80, "micro_batch_tokens": 2048,
 }  # fmt: skip
 _TEXTS = {"code": 3000, "papers": 1500, "general": 3000, "solutions": 2000}
 _SFT = {"kinds": ["cot"], "context": 192, "rows_per_step": 6, "peak_lr": 5.0e-4}
