@@ -37,7 +37,7 @@ _COMMANDS = {
     "tokenize": _Entry("Train or take a tokenizer and turn corpora into token shards."),
     "pretrain": _Entry("Pre-train a decoder on token shards, or continue from a model."),
     "sft": _Entry("Fine-tune a model on worked solutions."),
-    "reward": _Entry("Train an outcome reward model on graded samples."),
+    "reward": _Entry("Train a reward model: outcome, preference or process."),
     "grpo": _Entry("Reinforce a model with GRPO."),
     "rollouts": _Entry("Show what a step of reinforcement sampled.", "rollouts:rollouts"),
     "evaluate": _Entry("Measure models on benchmarks: greedy accuracy, Maj@K, Pass@K."),

@@ -16,7 +16,15 @@ from seekmath.verify.sandbox import Backend, Sandbox
 
 # Of each extra, the packages without which its commands do not run.
 _EXTRAS = {
-    "mine": ("numba", "isal", "selectolax", "pebble"),
+    "mine": (
+        "numba",
+        "isal",
+        "deflate",
+        "fsspec",
+        "charset_normalizer",
+        "pebble",
+        "tenacity",
+    ),
     "train": ("torch", "tokenizers", "safetensors"),
     "report": ("jinja2",),
     "tools": ("sympy",),

@@ -141,7 +141,7 @@ class SftSettings(LanguageSettings):
     lora_rank: int = Field(
         0, ge=0, description="Train adapters of this rank only (LoRA, by peft); 0 trains all."
     )
-    lora_alpha: int = Field(16, ge=1, description="Scale of the adapters, times the rank.")
+    lora_alpha: int = Field(16, ge=1, description="The adapters count by alpha / rank.")
     peak_lr: float = Field(5e-5, description="Learning rate (constant in the paper).", gt=0)
 
     @model_validator(mode="after")
