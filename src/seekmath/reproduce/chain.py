@@ -1,5 +1,6 @@
 """Stages that experiments share, by the names that they have in every run directory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from seekmath.reproduce.experiment import Stages
@@ -43,14 +44,16 @@ def reinforced(size: Size, model: str = "sft/model", **changes: Any) -> dict[str
     return on(size, {"type": "grpo", "model": model, "problems": PROBLEMS, **size.grpo, **changes})
 
 
-def measured(size: Size, models: dict[str, str], **changes: Any) -> dict[str, Any]:
-    """A stage of type evaluate on every mini benchmark, greedy unless ``changes`` say more."""
+def measured(
+    size: Size, models: dict[str, str], benchmarks: Sequence[str], **changes: Any
+) -> dict[str, Any]:
+    """A stage of type evaluate on the named benchmarks, greedy unless ``changes`` say more."""
     return on(
         size,
         {
             "type": "evaluate",
             "models": models,
-            "benchmarks": BENCHMARKS,
+            "benchmarks": {name: f"{BENCHMARKS}/{name}.jsonl" for name in benchmarks},
             "max_new_tokens": size.max_new_tokens,
             **changes,
         },

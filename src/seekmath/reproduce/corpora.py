@@ -70,12 +70,7 @@ def _arm(size: Size, name: str, kinds: list[str], **text: Any) -> Stages:
 
 
 def _evaluated(size: Size, names: list[str], mode: str) -> dict[str, Any]:
-    return measured(
-        size,
-        {name: f"sft-{name}/model" for name in names},
-        benchmarks={name: f"world/benchmarks/{name}.jsonl" for name in _SETS},
-        mode=mode,
-    )
+    return measured(size, {name: f"sft-{name}/model" for name in names}, _SETS, mode=mode)
 
 
 def _bits(run: Path, name: str, corpus: str) -> dict[str, float]:

@@ -13,10 +13,6 @@ _GSM = "mini-gsm8k"
 _NO_RISE = 0.02
 
 
-def _with_grpo(size: Size) -> Stages:
-    return {**tuned(size), "grpo": reinforced(size)}
-
-
 # Figure 7
 
 
@@ -25,12 +21,12 @@ def _figure_7_stages(size: Size) -> Stages:
     samples = measured(
         size,
         models,
-        benchmarks={_GSM: f"world/benchmarks/{_GSM}.jsonl"},
+        [_GSM],
         sampled=[_GSM],
         samples=size.samples,
         temperature=0.7,
     )
-    return {**_with_grpo(size), "evaluate-samples": samples}
+    return {**tuned(size), "grpo": reinforced(size), "evaluate-samples": samples}
 
 
 def _figure_7(run: Path, size: Size) -> Measured:
@@ -88,12 +84,11 @@ def _reward_stages(size: Size) -> Stages:
 def _figure_5_stages(size: Size) -> Stages:
     arms = {name: reinforced(size, **changes) for name, changes in _METHODS.items()}
     models = {"sft": "sft/model", **{name: f"{name}/model" for name in arms}}
-    only = {"benchmarks": {_GSM: f"world/benchmarks/{_GSM}.jsonl"}}
     return {
         **tuned(size),
         **_reward_stages(size),
         **arms,
-        "evaluate-methods": measured(size, models, **only),
+        "evaluate-methods": measured(size, models, [_GSM]),
     }
 
 
@@ -144,12 +139,11 @@ def _figure_6_stages(size: Size) -> Stages:
     arms = {name: reinforced(size, **changes) for name, changes in _rounds(size).items()}
     arms["grpo-outcome"] = reinforced(size, **_METHODS["grpo-outcome"])
     models = {"sft": "sft/model", **{name: f"{name}/model" for name in arms}}
-    only = {"benchmarks": {_GSM: f"world/benchmarks/{_GSM}.jsonl"}}
     return {
         **tuned(size),
         "reward": _reward_stages(size)["reward"],
         **arms,
-        "evaluate-iterations": measured(size, models, **only),
+        "evaluate-iterations": measured(size, models, [_GSM]),
     }
 
 
@@ -191,14 +185,13 @@ def _table_5_stages(size: Size) -> Stages:
          "kinds": ["cot", "pot", "tool"]},
     )  # fmt: skip
     models = {"sft": "sft-all/model", "grpo": "grpo-all/model"}
-    chosen = {name: f"world/benchmarks/{name}.jsonl" for name in _SETS}
     return {
         **{name: body for name, body in tuned(size).items() if name != "sft"},
         "sft-all": tuned_on_all,
         "grpo-all": reinforced(size, "sft-all/model"),
-        "evaluate-cot": measured(size, models, benchmarks=chosen),
+        "evaluate-cot": measured(size, models, _SETS),
         "evaluate-tool": measured(
-            size, models, benchmarks=chosen, mode="tool", max_new_tokens=2 * size.max_new_tokens
+            size, models, _SETS, mode="tool", max_new_tokens=2 * size.max_new_tokens
         ),
     }
 

@@ -55,7 +55,7 @@ def reproduce(
             "arms": summary(found),
             "paper": experiment.paper,
             "differs": experiment.differs,
-            "minutes": round(sum(map(_minutes, runs, [stages] * len(runs))), 1),
+            "minutes": round(sum(_minutes(run, stages) for run in runs), 1),
             "date": datetime.now(UTC).date().isoformat(),
             "machine": machine(),
             "versions": versions(),
