@@ -3,9 +3,9 @@ import math
 import pytest
 
 from seekmath.train.guard import Guard
-from seekmath.train.settings import OptimizerSettings
+from seekmath.train.settings import LoopSettings
 
-SETTINGS = OptimizerSettings(peak_lr=1.0, spike_sigma=6, most_skips=3)
+SETTINGS = LoopSettings(peak_lr=1.0, spike_sigma=6, most_skips=3)
 
 
 def steady(guard, count=128):
@@ -42,7 +42,7 @@ def test_few_steps_judge_no_spike_and_new_data_begins_anew():
 
 
 def test_a_change_for_good_is_soon_no_spike():
-    guard = Guard(OptimizerSettings(peak_lr=1.0, most_skips=10))
+    guard = Guard(LoopSettings(peak_lr=1.0, most_skips=10))
     steady(guard)
     skipped = [bool(guard.objection(3.0 + 0.01 * n, 2.0)) for n in range(20)]
     assert skipped[0]

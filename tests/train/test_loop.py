@@ -18,10 +18,10 @@ from seekmath.train.language import next_token_loss
 from seekmath.train.loop import Hooks, Pace, train
 from seekmath.train.optimizer import make_adamw
 from seekmath.train.pretrain import pretrain
-from seekmath.train.settings import OptimizerSettings, PretrainSettings
+from seekmath.train.settings import LoopSettings, PretrainSettings
 from tests.train.short_runs import SHORT
 
-SETTINGS = OptimizerSettings(peak_lr=0.05, schedule="cosine", warmup_steps=2, checkpoint_every=3)
+SETTINGS = LoopSettings(peak_lr=0.05, schedule="cosine", warmup_steps=2, checkpoint_every=3)
 PACE = Pace(steps=17, log_every=2, measure_every=5)
 
 
@@ -105,7 +105,7 @@ def test_golden_losses_of_twenty_steps(tmp_path):
         rows = pack_examples([(row, [True] * 25) for row in ids], context=24)
         yield next_token_loss(model, stack(rows))
 
-    settings = OptimizerSettings(peak_lr=3e-3, schedule="multistep", warmup_steps=3)
+    settings = LoopSettings(peak_lr=3e-3, schedule="multistep", warmup_steps=3)
     with Job.open(tmp_path) as job:
         train(model, batch_loss, settings, Pace(20, 1), job)
     losses = [line["loss"] for line in lines(tmp_path)][::3]
@@ -163,7 +163,7 @@ def spoiled(bad):
 
 
 def test_a_step_without_a_number_is_skipped_and_recorded(tmp_path):
-    settings = OptimizerSettings(peak_lr=0.05, checkpoint_every=3)
+    settings = LoopSettings(peak_lr=0.05, checkpoint_every=3)
     found = []
     for name, bad, steps in (("spoiled", {3, 4}, 9), ("whole", set(), 9)):
         model, batch_loss = spoiled(bad)
@@ -178,7 +178,7 @@ def test_a_step_without_a_number_is_skipped_and_recorded(tmp_path):
 
 
 def test_too_many_in_a_row_stop_the_run_with_the_last_good_checkpoint(tmp_path):
-    settings = OptimizerSettings(peak_lr=0.05, checkpoint_every=2, most_skips=4)
+    settings = LoopSettings(peak_lr=0.05, checkpoint_every=2, most_skips=4)
     for _ in range(2):  # and again, for whoever runs it once more
         model, batch_loss = spoiled(set(range(5, 99)))
         with (

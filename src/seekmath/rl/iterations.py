@@ -20,7 +20,7 @@ from seekmath.rl.settings import GrpoSettings
 from seekmath.train.reward_data import LabelPlan, Solution, label_steps, read_solutions
 from seekmath.train.reward_model import RewardModel
 from seekmath.train.reward_training import fit
-from seekmath.train.settings import OptimizerSettings
+from seekmath.train.settings import LoopSettings
 
 #: Solutions in a batch when a reward model is trained on.
 _ROWS = 32
@@ -72,7 +72,7 @@ def _train_on(setup: Setup, job: Job, iteration: int, name: str, model: RewardMo
         settings.replay_share,
         derive(job.seed, "replay", iteration),
     )
-    learning = OptimizerSettings.model_validate(
+    learning = LoopSettings.model_validate(
         {
             "peak_lr": settings.reward_lr,
             "threads": settings.threads,

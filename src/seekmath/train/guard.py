@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from seekmath.core.files import BadInput
-from seekmath.train.settings import OptimizerSettings
+from seekmath.train.settings import LoopSettings
 
 _WINDOW = 128
 
@@ -22,7 +22,7 @@ class Diverged(BadInput):
 class Guard:
     """Judges each step by the ones before it; its whole state is ``facts``."""
 
-    def __init__(self, settings: OptimizerSettings, facts: dict[str, Any] | None = None) -> None:
+    def __init__(self, settings: LoopSettings, facts: dict[str, Any] | None = None) -> None:
         self._sigma, self._most = settings.spike_sigma, settings.most_skips
         facts = facts or {"losses": [], "norms": [], "in_a_row": 0, "skipped": 0}
         self._seen = {key: deque(facts[key], _WINDOW) for key in ("losses", "norms")}

@@ -21,7 +21,7 @@ from seekmath.train.guard import Diverged, Guard
 from seekmath.train.meter import memory_mib, peak_flops, utilisation
 from seekmath.train.optimizer import gradient_norm, learning_rate, make_adamw, take_step
 from seekmath.train.saver import Saver
-from seekmath.train.settings import OptimizerSettings
+from seekmath.train.settings import LoopSettings
 
 #: The batch of a step in micro-batches, of each: the loss summed over what is learned, how many
 #: that are, and how many tokens were read. The gradient is that of all sums over all counts.
@@ -53,7 +53,7 @@ class Pace:
         number = bisect_right(edges, step, hi=len(edges) - 1) - 1
         return edges[number], edges[number + 1]
 
-    def rate(self, step: int, settings: OptimizerSettings) -> float:
+    def rate(self, step: int, settings: LoopSettings) -> float:
         """The learning rate of a step."""
         first, end = self.span(step)
         return learning_rate(step - first, end - first, settings)
@@ -77,7 +77,7 @@ class Hooks:
 def train(
     model: nn.Module,
     batch_loss: BatchLoss,
-    settings: OptimizerSettings,
+    settings: LoopSettings,
     pace: Pace,
     job: Job,
     hooks: Hooks = Hooks(),
@@ -115,7 +115,7 @@ class _Run:
     def __init__(
         self,
         model: nn.Module,
-        settings: OptimizerSettings,
+        settings: LoopSettings,
         pace: Pace,
         job: Job,
         hooks: Hooks,

@@ -27,7 +27,7 @@ from seekmath.train.optimizer import pick_device
 from seekmath.train.reward_data import Solution, read_solutions, sample_solutions
 from seekmath.train.reward_measures import measure
 from seekmath.train.reward_model import RewardModel, save_reward_model
-from seekmath.train.settings import OptimizerSettings, RewardSettings
+from seekmath.train.settings import LoopSettings, RewardSettings
 
 
 def reward(settings: RewardSettings, job: Job) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def fit(
     model: RewardModel,
     solutions: Sequence[Solution],
     kind: str,
-    settings: OptimizerSettings,
+    settings: LoopSettings,
     job: Job,
     *,
     rows_per_step: int = 0,

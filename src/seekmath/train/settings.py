@@ -24,6 +24,13 @@ class OptimizerSettings(Settings):
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decay, not on norms and biases.")
     clip_norm: float = Field(1.0, gt=0, description="Gradient norm above which it is scaled down.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints, at least.")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
+
+
+class LoopSettings(OptimizerSettings):
+    """What ``train/loop.py`` reads besides: which checkpoints are kept, which steps are skipped."""
+
     keep_checkpoints: int = Field(2, ge=1, description="How many of the last are kept.")
     keep_every: int = Field(
         0, ge=0, description="Checkpoints of steps divisible by this are kept too; 0 keeps none."
@@ -37,11 +44,9 @@ class OptimizerSettings(Settings):
     most_skips: int = Field(
         10, ge=1, description="Steps skipped in a row after which training stops."
     )
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves torch's choice.")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
 
 
-class LanguageSettings(OptimizerSettings):
+class LanguageSettings(LoopSettings):
     """What pre-training and fine-tuning share: batches, precision, ranks."""
 
     context: int = Field(256, ge=8, description="Tokens in a row.")
@@ -151,7 +156,7 @@ class SftSettings(LanguageSettings):
         return self
 
 
-class RewardSettings(OptimizerSettings):
+class RewardSettings(LoopSettings):
     """An SFT model and problems in, a reward model out."""
 
     kind: Literal["outcome", "preference", "process"] = Field(
