@@ -12,8 +12,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core.event import Event, Listener, register
+
+from seekmath.mine.limits import Uncounted
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Compiling(Listener):
+    """Charges no record of a crawl with the compiling that its being the first brought about."""
+
+    def __init__(self) -> None:
+        self._uncounted = Uncounted()
+
+    def on_start(self, event: Event) -> None:
+        self._uncounted.begin()
+
+    def on_end(self, event: Event) -> None:
+        self._uncounted.end()
+
+
+register("numba:compile", _Compiling())
 
 
 def kernel(function: Function) -> Function:

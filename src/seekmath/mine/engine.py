@@ -16,7 +16,6 @@ import json
 import mmap
 import os
 import pkgutil
-import resource
 import signal
 import struct
 import tempfile
@@ -29,12 +28,12 @@ from types import TracebackType
 from typing import Any
 
 from seekmath.core.places import exists, get_json, identity, join, put_json
+from seekmath.mine.limits import limit_memory, limit_time
 
 #: How a worker ends that ran out of its memory budget; supervisors read it.
 MEMORY_EXIT = 88
 _BETWEEN = -1
 _PLACE = struct.Struct("<q")
-_STATM_DATA = 5  # the field of /proc/self/statm that RLIMIT_DATA limits
 
 
 @dataclass(frozen=True)
@@ -105,13 +104,13 @@ class Beat:
         """Begin record number ``record``; False where it is quarantined and to be left out."""
         if self._map is not None:
             _PLACE.pack_into(self._map, 0, record)
-            signal.setitimer(signal.ITIMER_PROF, self._cpu_s)
+            limit_time(self._cpu_s)
         return record not in self.left_out
 
     def between(self) -> None:
         """No record is being worked at."""
         if self._map is not None:
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            limit_time(0)
             _PLACE.pack_into(self._map, 0, _BETWEEN)
 
 
@@ -131,8 +130,7 @@ def run_shard(
     if watched:
         # The default action of the timer's signal ends the process; Python's own needs Python.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    if watched:
-        _limit_memory(stage.record_mib)
+        limit_memory(stage.record_mib)
     function: Step = pkgutil.resolve_name(stage.function)
     try:
         with Cost(stage.place("manifests", stage.name, f".cost-{shard.name}.json")):
@@ -245,14 +243,3 @@ def _give_back() -> None:
     """Return freed memory to the system, so that one large shard does not weigh on all later."""
     with contextlib.suppress(AttributeError, OSError):  # another C library than glibc
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _limit_memory(budget_mib: int) -> None:
-    """Bound what this process may allocate from now on; 0 lifts the bound of an earlier shard."""
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if not budget_mib:
-        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-        return
-    with open("/proc/self/statm") as file:
-        used = int(file.read().split()[_STATM_DATA]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_DATA, (used + (budget_mib << 20), hard))
