@@ -24,6 +24,7 @@ CALLS: list[str] = []
 class CountSettings(Settings):
     count: int = Field(3, description="How many lines.")
     fail_at: int = -1
+    wrong_at: int = -1
     delay_s: float = 0.0
     before: Source = ""
 
@@ -35,6 +36,8 @@ def count(settings: CountSettings, job: Job) -> dict[str, int]:
     for number in range(start, settings.count):
         if number == settings.fail_at:
             raise RuntimeError("on purpose")
+        if number == settings.wrong_at:
+            raise BadInput("before: not a number")
         time.sleep(settings.delay_s)
         job.log(number, value=number)
         with open(path, "a") as file:
@@ -173,6 +176,21 @@ def test_a_first_try_that_made_nothing_stands_in_nobodys_way(tmp_path):
         if path.name != "stage.json":
             path.unlink()
     assert single(count=3).metrics == {"lines": 3}
+
+
+def test_bad_input_leaves_no_folder_unless_something_was_made(tmp_path):
+    def single(start: int) -> None:
+        stage = PlannedStage("count", "count", TYPES["count"], CountSettings(wrong_at=start), 0)
+        run_single(stage, tmp_path / "out", Display(quiet=True))
+
+    with pytest.raises(BadInput, match="not a number"):
+        single(0)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(BadInput, match="not a number"):
+        single(1)
+    failed = read_manifest(tmp_path / "out")
+    assert failed is not None
+    assert failed.state == "failed"
 
 
 def test_a_fingerprint_follows_content_not_place(tmp_path):

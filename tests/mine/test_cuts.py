@@ -53,7 +53,7 @@ def test_a_cut_holds_the_best_pages_that_its_budget_takes(mined, made):
     }
     for row in table:
         expected = {url for url, _ in best[: int((sums <= row["budget"]).sum())]}
-        found = urls_of(made / row["cut"])
+        found = urls_of(made / row["cut"] / "corpus")
         assert found <= expected
         assert expected - found <= quoting
         assert row["documents"] == len(found)
@@ -62,7 +62,7 @@ def test_a_cut_holds_the_best_pages_that_its_budget_takes(mined, made):
 def test_each_cut_holds_the_smaller_ones_and_says_what_it_is(mined, made):
     for number in range(1, 5):
         folder = made / f"cut-{number}"
-        table = documents_of(folder)
+        table = documents_of(folder / "corpus")
         assert table.schema.equals(DOCUMENT)
         sheet = read_json(folder / "datasheet.json")
         assert sheet["cut"]["number"] == number
@@ -70,7 +70,7 @@ def test_each_cut_holds_the_smaller_ones_and_says_what_it_is(mined, made):
         assert sum(host["documents"] for host in sheet["hosts"]["largest"]) <= len(table)
         assert f"Cut {number} of 4" in (folder / "README.md").read_text()
         if number > 1:
-            assert urls_of(made / f"cut-{number - 1}") < urls_of(folder)
+            assert urls_of(made / f"cut-{number - 1}/corpus") < urls_of(folder / "corpus")
     corpus = documents_of(mined / "corpus").to_pylist()
     texts = {row["url"]: (row["text"], row["round"]) for row in corpus}
     both = [row for row in table.to_pylist() if row["url"] in texts]

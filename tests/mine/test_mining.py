@@ -1,7 +1,11 @@
 """The whole of mining on a small world: killed, shared and resumed, it ends with the same bytes."""
 
+import gzip
+import os
 import random
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,15 +15,19 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from seekmath.core.files import read_json
+from seekmath.core.files import BadInput, read_json
+from seekmath.core.job import Job
 from seekmath.core.records import DOCUMENT
+from seekmath.mine import rounds
 from seekmath.mine.datasheet import COLUMNS
 from seekmath.mine.executors import Engine
 from seekmath.mine.pages import extract_shards
 from seekmath.mine.plan import plan
 from seekmath.mine.settings import MineSettings
 
-from .small_run import digests, kill, mine, start, wait_until
+from .small_run import WORLD, digests, kill, mine, start, wait_until
+
+FILES = WORLD["pages"] // WORLD["pages_per_file"]
 
 # On a busy machine a run takes minutes; the bound is there to end what hangs.
 pytestmark = pytest.mark.timeout(1800)
@@ -48,12 +56,26 @@ def extracted(out: Path) -> list[Path]:
     return list((out / "manifests/extract").glob("[0-9]*.json"))
 
 
+def stopped_early(world: Path, out: Path) -> subprocess.Popen:
+    """A run that stands still with files extracted and files left, however fast it is."""
+    while True:
+        process = mine(world, out, "--workers", "1")
+        wait_until(lambda: len(extracted(out)) >= 1, process)
+        os.killpg(process.pid, signal.SIGSTOP)
+        if len(extracted(out)) <= FILES - 3:
+            return process
+        kill(process)
+        shutil.rmtree(out)
+
+
 def test_two_processes_share_a_run_and_the_first_is_killed(small_world, mined, tmp_path):
     out = tmp_path / "run"
-    first = mine(small_world, out, "--workers", "1")
-    wait_until(lambda: len(extracted(out)) >= 1, first)
+    first = stopped_early(small_world, out)
+    there = len(extracted(out))
     second = start([sys.executable, "-m", "seekmath.cli", "mine", "--join", "--out", out])
-    wait_until(lambda: len(extracted(out)) >= 5, second)
+    # The first holds one file, so the second can do all others.
+    wait_until(lambda: len(extracted(out)) >= there + 2, second)
+    assert first.poll() is None
     kill(first)
     text = second.communicate()[0].decode()
     assert second.returncode == 0, text
@@ -71,12 +93,15 @@ def test_the_corpus_is_read_by_datasets_duckdb_and_polars(mined):
     read = datasets.load_dataset("parquet", data_files=parts, split="train", cache_dir=cache)
     assert read.column_names == list(COLUMNS) == DOCUMENT.names
     assert len(read) == documents > 0
+    hub = datasets.load_dataset(str(mined), split="train", cache_dir=cache)
+    assert hub["url"] == read["url"]
+    assert pq.read_table(mined / "corpus", columns=["url"]).num_rows == documents
     assert polars.scan_parquet(parts).select(polars.len()).collect().item() == documents
     sql = f"select count(*), min(round), count(distinct source) from '{parts}'"
     assert duckdb.sql(sql).fetchall() == [(documents, 1, documents)]
-    card = (mined / "corpus/README.md").read_text()
+    card = (mined / "README.md").read_text()
     head = yaml.safe_load(card.split("---")[1])
-    assert head["configs"][0]["data_files"] == "*.parquet"
+    assert head["configs"][0]["data_files"] == "corpus/*.parquet"
     assert f"{documents:,} documents" in card
     sheet = read_json(mined / "datasheet.json")
     assert sum(sheet["languages"].values()) == sheet["sizes"]["documents"] == documents
@@ -118,3 +143,17 @@ def test_shards_in_an_object_store_are_those_on_disk(small_world, tmp_path):
     table = pq.ParquetFile(tmp_path / "shards/00000.parquet").read()
     with fsspec.open("memory://run/shards/00000.parquet") as file:
         assert pq.ParquetFile(file).read() == table
+
+
+def test_files_without_pages_are_no_obstacle_unless_there_is_nothing_else(small_world, tmp_path):
+    empty = tmp_path / "empty.warc.gz"
+    empty.write_bytes(gzip.compress(b"not a record\r\n"))
+    given = {"seeds": str(small_world / "seeds.txt"), "workers": 0, "rounds": 1, "dim": 8}
+    crawl = [str(empty), str(small_world / "warc/part-00000.warc.gz")]
+    index = str(tmp_path / "index")
+    settings = MineSettings(crawl=crawl, buckets=1000, dedup_index=index, **given)
+    with Job.open(tmp_path / "run") as job:
+        assert rounds.mine(settings, job)["documents"] > 0
+    settings, nothing = MineSettings(crawl=[str(empty)], **given), "not one page with text; dropped"
+    with Job.open(tmp_path / "alone") as job, pytest.raises(BadInput, match=nothing):
+        rounds.mine(settings, job)

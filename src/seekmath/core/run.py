@@ -81,7 +81,8 @@ def run_single(
     """Run one stage on files of one's own in the folder ``out``.
 
     Raises:
-        BadInput: an input is absent, or ``out`` holds something else and ``overwrite`` is off.
+        BadInput: an input is absent or wrong, or ``out`` holds something else and ``overwrite`` is
+            off. What was not begun leaves no folder.
     """
     inputs: dict[str, Input] = {}
     for label, value in sources(stage.settings):
@@ -95,7 +96,12 @@ def run_single(
         return _follow(stage, inputs, out)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
-        return _run_stage(stage, inputs, out, stage.name, display, redo=overwrite)
+        try:
+            return _run_stage(stage, inputs, out, stage.name, display, redo=overwrite)
+        except BadInput:
+            if not _has_outputs(out):
+                shutil.rmtree(out)
+            raise
 
 
 def is_follower() -> bool:

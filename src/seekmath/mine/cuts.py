@@ -23,6 +23,7 @@ from seekmath.core.files import BadInput, read_json
 from seekmath.core.job import Job
 from seekmath.core.places import get_json, put_json, remove
 from seekmath.mine.corpus_files import (
+    CORPUS,
     benchmark_files,
     benchmark_index,
     contamination_of,
@@ -79,7 +80,7 @@ class MinedRun:
                 manifest.inputs.get("benchmarks", {}).get("path", ""),
                 manifest.fingerprint,
                 read_json(place / "rounds.json"),
-                len(list((place / "corpus").glob("part-*.parquet"))),
+                len(list((place / CORPUS).glob("part-*.parquet"))),
             )
         raise BadInput(
             f"{folder}: holds no mining run; name the folder given to 'seekmath mine --out', or a"
@@ -95,7 +96,7 @@ class MinedRun:
 
 
 def cuts(settings: CutsSettings, job: Job) -> dict[str, Any]:
-    """``cut-1/`` and so on, each a corpus with datasheet and card; ``cuts.json`` compares them.
+    """``cut-1/`` and so on, each ``corpus/`` with datasheet and card; ``cuts.json`` compares them.
 
     Raises:
         BadInput: there is no finished run, its benchmark items are gone, or a cut is larger than
@@ -203,7 +204,7 @@ def _of_run(stage: Stage) -> Stage:
 
 
 def _part(stage: Stage, cut: int, shard: str) -> str:
-    return stage.place(_PARTS, _name(cut), f"part-{shard}.parquet")
+    return stage.place(_PARTS, _name(cut), CORPUS, f"part-{shard}.parquet")
 
 
 def _name(cut: int) -> str:
@@ -222,7 +223,7 @@ def _finish(
     made, final = out / _PARTS / _name(cut), out / _name(cut)
     if made.exists():
         sheet = _sheet(made, run, cut, budgets, score, counts)
-        write_datasheet(str(made), str(made), sheet)
+        write_datasheet(str(made), sheet)
         made.rename(final)
     sizes = read_json(final / "datasheet.json")["sizes"]
     return {
@@ -242,7 +243,9 @@ def _sheet(
     score: float,
     counts: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    hosts = summed(_hosts(folder), "host", ["collected"]).sort_by([("collected", "descending")])
+    hosts = summed(_hosts(folder / CORPUS), "host", ["collected"]).sort_by(
+        [("collected", "descending")]
+    )
     pages, documents = (sum(one[key] for one in counts) for key in ("pages", "documents"))
     kept = run.rounds[-1]["scored"]
     funnel = [

@@ -28,10 +28,13 @@ COLUMNS = {
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B")
 
 
-def write_datasheet(place: str, corpus: str, sheet: Mapping[str, Any]) -> None:
-    """``place/datasheet.json``, and in the folder ``corpus`` a card that model hubs read."""
+def write_datasheet(place: str, sheet: Mapping[str, Any]) -> None:
+    """``datasheet.json`` and a card that model hubs read, beside the folder ``corpus``.
+
+    In it they would be in the way of those who read a folder of Parquet as one table.
+    """
     put_json(join(place, "datasheet.json"), sheet)
-    with writing(join(corpus, "README.md")) as file:
+    with writing(join(place, "README.md")) as file:
         file.write(card(sheet).encode())
 
 
@@ -85,7 +88,7 @@ def card(sheet: Mapping[str, Any]) -> str:
         "task_categories": ["text-generation"],
         "size_categories": [_size_category(sizes["documents"])],
         "tags": ["web", "common-crawl", "mined"],
-        "configs": [{"config_name": "default", "data_files": "*.parquet"}],
+        "configs": [{"config_name": "default", "data_files": "corpus/*.parquet"}],
     }
     share = max(sizes["documents"], 1)
     parts = [

@@ -74,7 +74,8 @@ def keep_one_of_each(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     plan = stage.parameters
     names = [f"{number:05d}.parquet" for number in range(plan["shards"])]
     seeds = read_seed_keys(Path(shard.inputs[0]))
-    shards = [_Extracted(stage.place("shards", name), seeds) for name in names]
+    width = plan["bands"] * plan["rows"]
+    shards = [_Extracted(stage.place("shards", name), seeds, width) for name in names]
     earlier = _Earlier(plan, shards)
     how = Plan(plan["bands"], plan["rows"], plan["jaccard"], plan["memory_mib"] << 20)
     with _scratch_folder(stage) as scratch:
@@ -119,9 +120,10 @@ class _Extracted:
     no parameters is kept.
     """
 
-    def __init__(self, place: str, seeds: NDArray[np.uint64]) -> None:
+    def __init__(self, place: str, seeds: NDArray[np.uint64], width: int) -> None:
         self.place = place
         self._seeds = seeds
+        self._width = width
 
     def __len__(self) -> int:
         return self._count
@@ -155,7 +157,7 @@ class _Extracted:
         """Their MinHash signatures; shape (N, P)."""
         column = read_columns(self.place, ["signature"]).column(0)
         raw = b"".join(column.to_pylist())
-        return np.frombuffer(raw, "<u4").reshape(len(column), -1).astype(np.uint32)
+        return np.frombuffer(raw, "<u4").reshape(len(column), self._width).astype(np.uint32)
 
     def seeds(self, urls: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which hashes of normalised URLs are seeds."""

@@ -8,7 +8,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from seekmath.core.files import BadInput, read_json
+from seekmath.core.files import read_json
+from seekmath.mine.cuts import MinedRun
 from seekmath.mine.engine import costs_of
 
 #: Steps of one shard: they run beside nothing else.
@@ -70,9 +71,8 @@ def plan(run: Path, pages: float, page_kib: float, nodes: int, cores: int) -> di
 
 
 def _measured(run: Path) -> tuple[dict[str, Any], int]:
-    stage = read_json(run / "stage.json")
-    if stage["type"] != "mine" or stage["state"] != "finished":
-        raise BadInput(f"{run}: is no finished run of seekmath mine; name one, or none to measure")
+    mined = MinedRun.open(run)
+    run = mined.folder
     manifests = [read_json(p) for p in sorted((run / "manifests/extract").glob("[0-9]*.json"))]
     steps: dict[str, float] = {}
     for name, shards in costs_of(str(run)).items():
@@ -82,13 +82,13 @@ def _measured(run: Path) -> tuple[dict[str, Any], int]:
         name: sum(file.stat().st_size for file in (run / name).rglob("*") if file.is_file())
         for name in _FOLDERS
     }
-    found = {
+    measured = {
         "pages": sum(one["pages"] for one in manifests),
         "steps": steps,
         "bytes": sizes,
-        "bands": stage["settings"]["bands"],
+        "bands": mined.settings.bands,
     }
-    return found, sum(one["html_bytes"] for one in manifests)
+    return measured, sum(one["html_bytes"] for one in manifests)
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:

@@ -13,8 +13,7 @@ from typing import Any
 
 from seekmath.core.files import BadInput, write_json
 from seekmath.core.job import Job
-from seekmath.core.places import join
-from seekmath.mine.corpus_files import CORPUS, write_corpus, write_scores
+from seekmath.mine.corpus_files import write_corpus, write_scores
 from seekmath.mine.datasheet import datasheet, write_datasheet
 from seekmath.mine.engine import Shard, Stage, digest_of
 from seekmath.mine.executors import Engine
@@ -53,7 +52,7 @@ def _mine(engine: Engine, settings: MineSettings, job: Job) -> dict[str, Any]:
     funnel = _funnel(extracted, kept["dropped"], done[-1].report, corpus)
     write_json(job.out / "funnel.json", funnel)
     sheet = datasheet(settings, corpus, funnel, done[-1].report)
-    write_datasheet(engine.run, join(engine.run, CORPUS), sheet)
+    write_datasheet(engine.run, sheet)
     return {
         "documents": sum(part["documents"] for part in corpus),
         "tokens": sum(part["tokens"] for part in corpus),
@@ -67,12 +66,20 @@ def _mine(engine: Engine, settings: MineSettings, job: Job) -> dict[str, Any]:
 
 def _extract(engine: Engine, settings: MineSettings, job: Job) -> list[dict[str, Any]]:
     inputs = crawl_inputs(settings, job.out / "index")
-    return extract_shards(
+    manifests = extract_shards(
         engine,
         settings,
         inputs,
         lambda done: job.progress(done, len(inputs), "files", "extracting"),
     )
+    if not any(manifest["kept"] for manifest in manifests):
+        dropped = _dropped(manifests)
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items())
+        raise BadInput(
+            f"WARC: {', '.join(inputs[:3])}{' …' if len(inputs) > 3 else ''}: not one page with"
+            f" text; dropped: {reasons or 'none, the files hold no page'}"
+        )
+    return manifests
 
 
 def _crawl(engine: Engine, settings: MineSettings, kept: dict[str, Any]) -> Crawl:
@@ -136,17 +143,13 @@ def _funnel(
     corpus: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """What each step kept and dropped, by reason."""
-    dropped: Counter[str] = Counter()
-    for manifest in manifests:
-        dropped.update(manifest["dropped"])
-        dropped.update(manifest["skipped"])
     pages = sum(manifest["kept"] for manifest in manifests)
     left = last["scored"] - last["collected"]
     documents = sum(part["documents"] for part in corpus)
     quoting = sum(part["contamination"]["pages_dropped"] for part in corpus)
     again = last["collected"] - documents - quoting
     return [
-        {"step": "extract", "kept": pages, "dropped": dict(sorted(dropped.items()))},
+        {"step": "extract", "kept": pages, "dropped": _dropped(manifests)},
         {"step": "deduplicate", "kept": last["scored"], "dropped": duplicates},
         {"step": "collect", "kept": last["collected"], "dropped": {"not_collected": left}},
         {
@@ -155,3 +158,12 @@ def _funnel(
             "dropped": {"benchmark_text": quoting} | ({"earlier_run": again} if again else {}),
         },
     ]
+
+
+def _dropped(manifests: list[dict[str, Any]]) -> dict[str, int]:
+    """Pages and records that extraction dropped or skipped, by reason."""
+    dropped: Counter[str] = Counter()
+    for manifest in manifests:
+        dropped.update(manifest["dropped"])
+        dropped.update(manifest["skipped"])
+    return dict(sorted(dropped.items()))

@@ -191,7 +191,9 @@ class DecontaminateSettings(Settings):
 class CutsSettings(Settings):
     """``mine cuts``: corpora of the best-ranked pages, for trials to choose from (section 2.1)."""
 
-    mined: Source = Field(description="folder of a finished mining run")
+    mined: Source = Field(
+        description="folder of a finished mining run", json_schema_extra={"option": "RUN"}
+    )
     tokens: list[int] = Field(
         [], description="tokens of each cut, rising (paper: 40B 80B 120B 160B); or see largest"
     )
