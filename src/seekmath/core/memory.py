@@ -1,11 +1,33 @@
-"""Peak memory of this process and its children, by sampling."""
+"""Memory of this process: the peak, by sampling, and what becomes of freed memory."""
 
+import contextlib
+import ctypes
 import threading
 from types import TracebackType
 
 import psutil
 
 _EVERY_S = 0.25
+# glibc's names for mallopt.
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+
+
+def keep_freed() -> None:
+    """Let freed memory stay with this process until ``give_back``.
+
+    By default a large block goes back to the system when it is freed, and each page of the next
+    one is fetched and cleared anew: a tenth to a fifth of a small model's training step.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library than glibc
+        library = ctypes.CDLL(None)
+        library.mallopt(_TRIM_THRESHOLD, -1)
+        library.mallopt(_MMAP_MAX, 0)
+
+
+def give_back() -> None:
+    """Return freed memory to the system."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class MemoryMeter:

@@ -28,7 +28,7 @@ from seekmath.core.artifact import (
 from seekmath.core.files import BadInput, clean_scratch, whole_file
 from seekmath.core.job import Job, Waiting
 from seekmath.core.log import Display
-from seekmath.core.memory import MemoryMeter
+from seekmath.core.memory import MemoryMeter, give_back
 from seekmath.core.recipe import (
     PlannedStage,
     Recipe,
@@ -261,6 +261,7 @@ def _recorded(manifest: Manifest, out: Path) -> Iterator[None]:
         manifest.error = "".join(traceback.format_exception_only(error)).strip()
         raise
     finally:
+        give_back()
         manifest.wall_s = round(earlier_s + time.monotonic() - started, 3)
         manifest.peak_memory_mib = max(manifest.peak_memory_mib, round(meter.peak_mib, 1))
         manifest.write(out)

@@ -12,6 +12,7 @@ from seekmath.evaluate.prompts import Prompt, cut_at
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model, stop_ids
+from seekmath.model.host import use_cpu
 from seekmath.model.sampler import Completion, sample
 from seekmath.verify.python_tool import STOP, Turn, integrate
 
@@ -156,6 +157,7 @@ class Native:
 
     def _model(self) -> tuple[Decoder, Tokenizer]:
         if self._loaded is None:
+            use_cpu(self._settings.threads)
             device = _device(self._settings.device)
             self._loaded = load_model(self._folder, device), Tokenizer.load(self._folder)
         return self._loaded

@@ -11,7 +11,6 @@ may take: a timer of processor time, and a bound on allocated memory.
 """
 
 import contextlib
-import ctypes
 import json
 import mmap
 import os
@@ -27,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from seekmath.core.memory import give_back
 from seekmath.core.places import exists, get_json, identity, join, put_json
 from seekmath.mine.limits import limit_memory, limit_time
 
@@ -142,7 +142,7 @@ def run_shard(
     finally:
         beat.between()
         if watched:
-            _give_back()
+            give_back()  # so that one large shard does not weigh on all later
     manifest = {"made_from": made_from(stage, shard), **counts, "quarantined": sorted(left_out)}
     put_json(manifest_place(stage, shard), manifest)
     return manifest
@@ -237,9 +237,3 @@ def place_in(path: str) -> int:
     """The record number a worker wrote into its file; -1 where it was between records."""
     raw = Path(path).read_bytes()
     return int(_PLACE.unpack(raw)[0]) if len(raw) == _PLACE.size else _BETWEEN
-
-
-def _give_back() -> None:
-    """Return freed memory to the system, so that one large shard does not weigh on all later."""
-    with contextlib.suppress(AttributeError, OSError):  # another C library than glibc
-        ctypes.CDLL(None).malloc_trim(0)

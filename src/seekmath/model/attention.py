@@ -182,8 +182,10 @@ def _attend_short(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tenso
             ahead_TS.expand(rows * heads, -1, -1), query_GTD, key_GDS, alpha=scale
         )
     else:
+        hidden = torch.zeros(mask.shape, dtype=q.dtype).masked_fill_(~mask, -torch.inf)
         scores_BHTS = torch.bmm(query_GTD * scale, key_GDS).view(rows, heads, length, slots)
-        scores_GTS = scores_BHTS.masked_fill(~mask, -torch.inf).view(-1, length, slots)
+        # Added in place: filling would copy the scores, and their gradient once more.
+        scores_GTS = scores_BHTS.add_(hidden).view(-1, length, slots)
     weights_GTS = torch.softmax(scores_GTS, dim=-1)
     mixed_GTD = torch.bmm(weights_GTS, v.reshape(rows * heads, slots, width))
     return mixed_GTD.view(rows, heads, length, width)

@@ -132,12 +132,8 @@ class _Product(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_x = _times(rounded_MO, factor_OI.t()).to(gradient.dtype).view(ctx.shape)
         if ctx.needs_input_grad[1]:
-            # The product with fewer rows than columns is the quicker one.
-            if factor_OI.shape[0] > factor_OI.shape[1]:
-                to_weight = _times(x_MI.t(), rounded_MO.t()).t()
-            else:
-                to_weight = _times(rounded_MO.t(), x_MI.t())
-            to_weight = to_weight.to(gradient.dtype)
+            # oneDNN would copy both factors, transposed, on one thread.
+            to_weight = torch.mm(rounded_MO.t(), x_MI).to(gradient.dtype)
         return to_x, to_weight, None
 
 

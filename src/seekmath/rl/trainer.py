@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
-
 from seekmath.core.files import BadInput, write_parquet
 from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
 from seekmath.model.folder import load_model, save_model
+from seekmath.model.host import use_cpu
 from seekmath.model.linear import PRECISIONS, compute_in
 from seekmath.model.low_rank import add_low_rank, merged, twin
 from seekmath.rl.alarms import Diverged, alarms, check, read_lines
@@ -61,8 +60,7 @@ def grpo(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     Raises:
         BadInput: model, problems, reward model or reward function are not what they must be.
     """
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    use_cpu(settings.threads)
     with joined_ranks(pick_device(settings.device)):
         return _reinforce(settings, job)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seekmath.core.job import Job
+from seekmath.model.host import use_cpu
 from seekmath.model.parallel import ALONE, Ranks
 from seekmath.train.checkpoint import checkpoints, facts_of, restore
 from seekmath.train.guard import Diverged, Guard
@@ -100,8 +101,7 @@ def train(
     Raises:
         Diverged: too many steps in a row had to be skipped.
     """
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    use_cpu(settings.threads)
     run = _Run(model, settings, pace, job, hooks, ranks)
     try:
         return run.to_the_end(batch_loss)

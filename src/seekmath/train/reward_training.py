@@ -22,6 +22,7 @@ from seekmath.core.records import SAMPLE
 from seekmath.core.seeds import rng
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_model
+from seekmath.model.host import use_cpu
 from seekmath.train.loop import Pace, train
 from seekmath.train.optimizer import pick_device
 from seekmath.train.reward_data import Solution, read_solutions, sample_solutions
@@ -32,6 +33,7 @@ from seekmath.train.settings import LoopSettings, RewardSettings
 
 def reward(settings: RewardSettings, job: Job) -> dict[str, Any]:
     """Sample, grade and train; leaves ``samples.parquet``, ``model/`` and ``results.json``."""
+    use_cpu(settings.threads)
     tokenizer = Tokenizer.load(settings.model)
     device = pick_device(settings.device)
     path = job.out / "samples.parquet"
