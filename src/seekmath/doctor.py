@@ -25,14 +25,13 @@ _EXTRAS = {
         "pebble",
         "tenacity",
     ),
+    "annotate": ("httpx", "latex2mathml", "markupsafe", "starlette", "tenacity", "uvicorn"),
     "train": ("torch", "tokenizers", "safetensors"),
-    "report": ("jinja2",),
+    "evaluate": ("httpx", "jinja2", "tenacity"),
+    "report": ("jinja2", "latex2mathml"),
     "tools": ("sympy",),
 }
-_PROVERS = {
-    "isabelle": (("isabelle", "version"), "isabelle.in.tum.de"),
-    "lean": (("lean", "--version"), "leanprover.github.io"),
-}
+_PROVERS = {"isabelle": (("isabelle", "version"), "isabelle.in.tum.de")}
 _ASK_S = 20.0
 
 

@@ -26,6 +26,7 @@ def report(run_dir: str, out: str | None, answers: int, export: str | None) -> N
 
     RUN is a run, or the folder of one stage, such as that of `seekmath evaluate`. Example:
 
+        \b
         seekmath report runs/laptop
         seekmath report results --export lm-eval --out exported
     """

@@ -42,6 +42,7 @@ def reproduce(
 
     Killed at any moment, the same command resumes. Example:
 
+        \b
         seekmath reproduce --list
         seekmath reproduce figure-7 --size nano
         seekmath reproduce --page docs/reproduction.md
