@@ -32,9 +32,10 @@ _BENCHMARK = "mini-gsm8k"
 #: What all share, as in recipes/laptop.yaml.
 _SHARED = {
     "subjects": ["gsm8k"],
+    "levels": [2, 3],
     "group_size": 8,
     "questions_per_step": 16,
-    "peak_lr": 2.0e-4,
+    "peak_lr": 1.0e-4,
     "warmup_steps": 5,
     "beta2": 0.99,
     "kl_weight": 0.02,
