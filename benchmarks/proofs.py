@@ -56,9 +56,9 @@ def warm_checks(
     spent: list[tuple[float, str, str, str]] = []
     began, wall_s = time.process_time(), time.monotonic()
     for name, proof in mix:
-        before = _cpu_s(coq)
+        before = coq.cpu_s()
         done = coq.check(statements[name], proof)
-        spent.append((max(_cpu_s(coq) - before, 0.0), name, proof, done.verdict))
+        spent.append((max(coq.cpu_s() - before, 0.0), name, proof, done.verdict))
     own_s = time.process_time() - began
     wall_s = time.monotonic() - wall_s
     seconds = sorted(one[0] for one in spent)
@@ -89,10 +89,6 @@ def warm_checks(
 
 def _rate(some: list[tuple[float, str, str, str]]) -> float:
     return round(len(some) / max(sum(one[0] for one in some), 1e-9), 1)
-
-
-def _cpu_s(coq: Coq) -> float:
-    return coq._session.cpu_s() if coq._session else 0.0
 
 
 def main() -> None:

@@ -184,7 +184,7 @@ def test_libraries_are_examined_once_and_proofs_then_not_walked_through(
     coq: Coq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    session = coq._ready()
+    session = coq._pool.base()
     ask = session.told
     monkeypatch.setattr(session, "told", lambda query, cpu_s: told.append(query) or ask(query, 9.0))
     for claim, proof in (
@@ -203,8 +203,9 @@ def test_libraries_are_examined_once_and_proofs_then_not_walked_through(
 def test_a_library_that_was_not_examined_is_not_trusted(coq: Coq) -> None:
     statement = read_statement("Require Import Uint63.\nTheorem t : True.")
     assert is_plain(statement)
-    assert coq.load("Require Import Uint63.\nTheorem t : True.") is None
-    assert not coq._is_sound(coq._ready(), statement)
+    opened = coq._opened("Require Import Uint63.\nTheorem t : True.")
+    assert isinstance(opened, tuple)
+    assert not coq._is_sound(opened[1], statement)
 
 
 def test_a_sentence_that_is_two_to_coq_is_refused(

@@ -103,6 +103,19 @@ def test_files_are_told_of_before_a_prover_is_missed(
     assert "Coq is not installed" in str(CliRunner().invoke(commands, given).exception)
 
 
+def test_no_file_that_is_read_is_written_over(files, monkeypatch) -> None:
+    statements, proofs = map(str, files)
+    monkeypatch.setattr("seekmath.commands.prove._open", pytest.fail)
+    before = [Path(path).read_bytes() for path in files]
+    for given in (["--automation", "--out", statements], ["--proofs", proofs, "--out", proofs]):
+        done = CliRunner().invoke(commands, ["prove", statements, *given])
+        assert isinstance(done.exception, BadInput)
+        assert "is the file that is read" in str(done.exception)
+    informal = ["--informal", proofs, "--out", proofs]
+    assert CliRunner().invoke(commands, ["prove", statements, *informal]).exit_code
+    assert [Path(path).read_bytes() for path in files] == before
+
+
 def test_prompts_hold_both_sides(files, tmp_path) -> None:
     informal, out = tmp_path / "i.jsonl", tmp_path / "prompts.jsonl"
     line = {"problem_name": "a", "informal_statement": "Say it.", "informal_proof": "So."}

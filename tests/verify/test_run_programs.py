@@ -11,7 +11,7 @@ from seekmath.cli import commands
 from seekmath.core.files import BadInput, read_jsonl, write_jsonl
 from seekmath.verify import landlock, seccomp
 from seekmath.verify.execution import Limits
-from seekmath.verify.run_programs import run_programs
+from seekmath.verify.run_programs import read_programs, run_programs
 from seekmath.verify.sandbox import Sandbox
 
 ROWS = [
@@ -34,14 +34,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 def test_each_line_gains_what_its_program_gave(sandbox: Sandbox, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in.jsonl.gz", ROWS)
-    counts = run_programs(
-        tmp_path / "in.jsonl.gz",
-        tmp_path / "out.jsonl",
-        sandbox,
-        value="ans",
-        recorded="was",
-        gold="gold",
-    )
+    work = read_programs(tmp_path / "in.jsonl.gz", value="ans", recorded="was", gold="gold")
+    counts = run_programs(work, tmp_path / "out.jsonl", sandbox)
     assert counts == {
         "programs": 5,
         "without_program": 1,
@@ -60,21 +54,36 @@ def test_each_line_gains_what_its_program_gave(sandbox: Sandbox, tmp_path: Path)
 def test_completions_are_taken_apart(sandbox: Sandbox, tmp_path: Path) -> None:
     block = "```python\ndef solution():\n    return 3\n```\nSo it is three."
     write_jsonl(tmp_path / "in.jsonl", [{"completion": block}])
-    run_programs(tmp_path / "in.jsonl", tmp_path / "out.jsonl", sandbox, form="gsm8k")
+    work = read_programs(tmp_path / "in.jsonl", form="gsm8k")
+    run_programs(work, tmp_path / "out.jsonl", sandbox)
     assert next(read_jsonl(tmp_path / "out.jsonl"))["value"] == "3"
 
 
-def test_a_file_without_programs_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "in.jsonl", [{"question": "?"}])
-    with pytest.raises(BadInput, match="no line has a program"):
-        run_programs(tmp_path / "in.jsonl", tmp_path / "out.jsonl", sandbox)
+@pytest.mark.parametrize(
+    ("rows", "arguments", "why"),
+    [
+        ([{"question": "?"}], [], "no line has a program"),
+        (ROWS, ["--gold", "god"], "no line has a field god; found code, completion"),
+        (ROWS, ["--out", "in.jsonl"], "is the file that is read"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_before_a_sandbox_is_started(
+    rows: list[dict[str, object]],
+    arguments: list[str],
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "in.jsonl", rows)
+    monkeypatch.setattr("seekmath.verify.sandbox.Sandbox.__init__", pytest.fail)
+    done = CliRunner().invoke(
+        commands, ["run-programs", "in.jsonl", "--out", "out.jsonl", *arguments]
+    )
+    assert isinstance(done.exception, BadInput)
+    assert why in str(done.exception)
     assert not (tmp_path / "out.jsonl").exists()
-
-
-def test_a_named_field_that_no_line_has_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "in.jsonl", ROWS)
-    with pytest.raises(BadInput, match="no line has a field god; found code, completion"):
-        run_programs(tmp_path / "in.jsonl", tmp_path / "out.jsonl", sandbox, gold="god")
+    assert list(read_jsonl(tmp_path / "in.jsonl")) == rows
 
 
 def test_odd_recorded_results_and_values_that_are_no_text(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -86,9 +95,8 @@ def test_odd_recorded_results_and_values_that_are_no_text(sandbox: Sandbox, tmp_
         {"program": "ans = '\\ud800'", "was": "?"},
     ]
     write_jsonl(tmp_path / "in.jsonl", rows)
-    run_programs(
-        tmp_path / "in.jsonl", tmp_path / "out.jsonl", sandbox, value="ans", recorded="was"
-    )
+    work = read_programs(tmp_path / "in.jsonl", value="ans", recorded="was")
+    run_programs(work, tmp_path / "out.jsonl", sandbox)
     out = list(read_jsonl(tmp_path / "out.jsonl"))
     assert [row["reproduced"] for row in out] == [False, False, True, False, True]
     assert out[-1]["value"] == "?"
@@ -98,14 +106,9 @@ def test_odd_recorded_results_and_values_that_are_no_text(sandbox: Sandbox, tmp_
 def test_recorded_programs_give_their_recorded_results(
     sandbox: Sandbox, shared: Path, tmp_path: Path
 ) -> None:
-    counts = run_programs(
-        shared / "data/outputs/gsm8k_programs.jsonl.gz",
-        tmp_path / "out.jsonl",
-        sandbox,
-        value="ans",
-        recorded="executed",
-        gold="answer",
-    )
+    programs = shared / "data/outputs/gsm8k_programs.jsonl.gz"
+    work = read_programs(programs, value="ans", recorded="executed", gold="answer")
+    counts = run_programs(work, tmp_path / "out.jsonl", sandbox)
     assert counts["programs"] == 1318
     assert counts["reproduced"] >= 1316
     assert counts["right"] >= 941  # 942 with the ten seconds of the default

@@ -188,11 +188,16 @@ def run_programs(
 
         seekmath run-programs programs.jsonl --value ans --recorded executed --out ran.jsonl
     """
+    from seekmath.core.files import refuse_overwriting
     from seekmath.core.log import Display
-    from seekmath.verify import run_programs as work
+    from seekmath.verify import run_programs as programs_file
     from seekmath.verify.execution import Limits
     from seekmath.verify.sandbox import Sandbox
 
+    refuse_overwriting(out, programs)
+    work = programs_file.read_programs(
+        Path(programs), form=form, value=value, recorded=recorded, gold=gold
+    )
     limits = Limits(cpu_s=cpu_s, wall_s=max(60.0, 6 * cpu_s), memory_mib=memory_mib)
     with (
         Display(quiet=quiet) as display,
@@ -200,14 +205,10 @@ def run_programs(
     ):
         display.say(f"sandbox: {sandbox.describe()}")
         display.start("run-programs")
-        counts = work.run_programs(
-            Path(programs),
+        counts = programs_file.run_programs(
+            work,
             Path(out),
             sandbox,
-            form=form,
-            value=value,
-            recorded=recorded,
-            gold=gold,
             progress=lambda done, total: display.update(done, total, "programs"),
         )
     if as_json:

@@ -71,10 +71,11 @@ def prove(
 
         seekmath prove statements.jsonl --proofs proofs.jsonl --automation --out checked.jsonl
     """
-    from seekmath.core.files import BadInput
+    from seekmath.core.files import BadInput, refuse_overwriting
     from seekmath.core.log import Display
     from seekmath.verify.prove import prove_file, read_work, write_prompts
 
+    refuse_overwriting(out, statements, *filter(None, (proofs, informal)))
     if informal:
         count = write_prompts(Path(statements), Path(informal), Path(out), split)
         click.echo(json.dumps({"prompts": count}) if as_json else f"{count} prompts: {out}")

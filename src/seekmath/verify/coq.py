@@ -1,8 +1,9 @@
 """Proofs checked by Coq: the harness owns the statement, a model gives what follows ``Proof.``.
 
-One coqtop has loaded every library that statements use and goes back to that state after each
-check. A proof counts when Coq takes its ``Qed.`` and it rests on nothing but classical axioms of
-the standard library and what the statement itself assumes (``coq_axioms``).
+A coqtop has loaded every library that statements use and goes back to that state after each
+check; where statements come in any order, a few of them wait at different imports (``coq_pool``).
+A proof counts when Coq takes its ``Qed.`` and it rests on nothing but classical axioms of the
+standard library and what the statement itself assumes (``coq_axioms``).
 """
 
 import re
@@ -22,6 +23,7 @@ from seekmath.verify.coq_axioms import (
     requires,
     undefined_in,
 )
+from seekmath.verify.coq_pool import CoqPool
 from seekmath.verify.coq_session import Answer, CoqSession, Ended, check_installed
 from seekmath.verify.coq_tactics import PORTFOLIO
 from seekmath.verify.coq_text import (
@@ -43,11 +45,14 @@ _PRELUDE = (
     "Require Ensembles Finite_sets Finite_sets_facts Image.",
     "Require Classical Classical_Pred_Type ClassicalEpsilon ClassicalDescription.",
     "Require FunctionalExtensionality Coq.Numbers.Natural.Abstract.NDiv.",
+    "Require Nsatz Coq.Program.Tactics.",
 )
-_OPTIONAL = ("Require Coquelicot.Coquelicot.", "Require Hammer.Tactics.Tactics.")
+_HAMMER = "Require Hammer.Tactics.Tactics."
+_OPTIONAL = ("Require Coquelicot.Coquelicot.", _HAMMER)
 _CONTRIBUTED = ("Coquelicot", "Interval", "Hammer")
 # Tactics only: said after the claim, so that no statement is read otherwise for them.
 _TACTICS = "Import Lia Lra Psatz."
+_HAMMER_TACTICS = "Import Hammer.Tactics.Tactics."
 #: Processor time of each proof of the portfolio, seconds: the same wherever automation is a row.
 AUTOMATION_CPU_S = 1.0
 _ASK_CPU_S = 60.0
@@ -56,7 +61,7 @@ _SINGLY = 3
 
 
 class Coq:
-    """Coq, one warm session, started anew when it ends.
+    """Coq, in warm sessions, started anew when they end.
 
     Args:
         cpu_s: processor time of one tactic sentence, seconds.
@@ -64,6 +69,7 @@ class Coq:
         proof_cpu_s: processor time of a whole proof, seconds.
         unsafe: run coqtop without bubblewrap where that is missing.
         list_axioms: name the axioms of each proof (a second or two of processor time for each).
+        sessions: coqtops at a time, where statements with different imports take turns.
 
     coqtop starts with the first statement.
 
@@ -78,13 +84,14 @@ class Coq:
         proof_cpu_s: float = 120.0,
         unsafe: bool = False,
         list_axioms: bool = False,
+        sessions: int = 4,
     ) -> None:
         check_installed(unsafe)
         self._cpu_s, self._proof_cpu_s = cpu_s, proof_cpu_s
         self._memory_mib, self._unsafe = memory_mib, unsafe
         self._list_axioms = list_axioms
-        self._session: CoqSession | None = None
-        self._said: list[tuple[str, int]] = []  # since the base, each with the state after it
+        self._pool = CoqPool(self._started, sessions)
+        self._tactics = [_TACTICS]
         self._accepted = 0
         self._sound: frozenset[str] | None = None  # libraries that rest on classical axioms alone
         self._sound_requires: set[str] = set()
@@ -97,10 +104,11 @@ class Coq:
 
     def close(self) -> None:
         """End coqtop."""
-        if self._session:
-            self._session.close()
-        self._session = None
-        self._said = []
+        self._pool.close()
+
+    def cpu_s(self) -> float:
+        """Processor time of the coqtops that live, seconds."""
+        return self._pool.cpu_s()
 
     @cached_property
     def title(self) -> str:
@@ -142,13 +150,17 @@ class Coq:
         except Unreadable:
             return proof_of(completion)
 
-    def _opened(self, source: str) -> Statement | Checked:
+    def _opened(self, source: str) -> tuple[Statement, CoqSession] | Checked:
+        """A session that has said the statement, from what one has in common with it on."""
         try:
-            return self._open(source)
+            statement = read_statement(source)
+            self._pool.start_one()  # which tells what tactics there are
+            *head, claim = statement.sentences
+            rest = [claim, *self._tactics, "Proof."]
+            return statement, self._pool.at(head, rest, self._proof_cpu_s)
         except Unreadable as error:
             return Checked("statement", str(error))
         except Ended as ended:
-            self.close()
             return Checked("statement", str(ended))
 
     def _check(self, source: str, proof: str, cpu_s: float) -> Checked:
@@ -162,35 +174,36 @@ class Coq:
             opened = self._opened(source)
             if isinstance(opened, Checked):
                 return opened
-            done = self._attempt(opened, lines, cpu_s)
+            done = self._attempt(*opened, lines, cpu_s)
             if done.verdict != "unrun":
                 return done
         # A prover that dies of a proof twice has not accepted it.
         return Checked("wrong", f"coqtop ends on it: {done.reason}", cpu_s=done.cpu_s)
 
-    def _ready(self) -> CoqSession:
-        if self._session is None:
-            session = CoqSession(_PRELUDE, self._memory_mib, self._unsafe)
-            for require in _OPTIONAL:
-                session.say(require, _ASK_CPU_S)
-            session.base = session.state
-            self._session = session
-        return self._session
+    def _started(self) -> CoqSession:
+        session = CoqSession(_PRELUDE, self._memory_mib, self._unsafe)
+        for require in _OPTIONAL:
+            there = session.say(require, _ASK_CPU_S).error is None
+            if require == _HAMMER and there:
+                self._tactics = [_HAMMER_TACTICS, _TACTICS]
+        session.base = session.state
+        return session
 
     def _examine_libraries(self) -> None:
         """Learn whether all that is loaded rests on classical axioms alone."""
-        session = self._ready()
-        self._said = []
-        session.back_to(session.base)
-        loaded = libraries_of(session.told("Print Libraries.", _ASK_CPU_S))
-        undefined = undefined_in(_roots(loaded))
         self._sound = frozenset()
-        if undefined is None or session.say(naming(undefined, "undefined"), _ASK_CPU_S).error:
-            return
-        rests_on = assumed_of(session.told("Print Assumptions undefined.", _ASK_CPU_S))
-        if rests_on is not None and all(map(is_classical, rests_on)):
-            self._sound = loaded
-        session.back_to(session.base)
+        session = self._pool.base()
+        try:
+            loaded = libraries_of(session.told("Print Libraries.", _ASK_CPU_S))
+            undefined = undefined_in(_roots(loaded))
+            if undefined is None or session.say(naming(undefined, "undefined"), _ASK_CPU_S).error:
+                return
+            rests_on = assumed_of(session.told("Print Assumptions undefined.", _ASK_CPU_S))
+            if rests_on is not None and all(map(is_classical, rests_on)):
+                self._sound = loaded
+            session.back_to(session.base)
+        except Ended:
+            self._pool.drop(session)
 
     def _is_sound(self, session: CoqSession, statement: Statement) -> bool:
         """Whether nothing that a proof can use rests on more than classical axioms."""
@@ -204,30 +217,10 @@ class Coq:
             self._sound_requires |= wanted
         return "*** [" not in session.told("Print All.", _ASK_CPU_S)  # as axioms are shown
 
-    def _open(self, source: str) -> Statement:
-        """Say the statement, from the last sentence on that the session has in common with it."""
-        statement = read_statement(source)
-        session = self._ready()
-        wanted = [*statement.sentences, _TACTICS, "Proof."]
-        common = 0
-        while (
-            common < min(len(self._said), len(wanted)) and self._said[common][0] == wanted[common]
-        ):
-            common += 1
-        del self._said[common:]
-        state = self._said[-1][1] if self._said else session.base
-        if session.state != state:
-            session.back_to(state)
-        for sentence in wanted[common:]:
-            answer = session.say(sentence, self._proof_cpu_s)
-            if answer.error is not None:
-                raise Unreadable(answer.error)
-            self._said.append((sentence, answer.state))
-        return statement
-
-    def _attempt(self, statement: Statement, lines: Sequence[str], cpu_s: float) -> Checked:
+    def _attempt(
+        self, statement: Statement, session: CoqSession, lines: Sequence[str], cpu_s: float
+    ) -> Checked:
         """Try a proof of the statement last told; the session ends where it began."""
-        session = self._ready()
         state = session.state
         began = session.cpu_s()
         try:
@@ -235,7 +228,7 @@ class Coq:
             spent = session.cpu_s() - began
             session.back_to(state)
         except Ended as ended:
-            self.close()
+            self._pool.drop(session)
             return Checked(ended.why, str(ended), cpu_s=cpu_s)
         return Checked(done.verdict, done.reason, done.assumptions, round(spent, 3))
 

@@ -31,6 +31,8 @@ _LOOK_S = 0.02
 _GRACE_S = 1.0  # of processor time, between the interrupt and the kill
 _WALL_FACTOR = 200.0
 _MAX_OUTPUT = 4 << 20
+# A smaller first heap and a lazier collector than coqtop's own: 290 MB instead of 425 at the start.
+_COLLECTOR = "s=8M,o=400"
 _PARTS = ("/usr/bin", "/usr/lib/ocaml", "/usr/lib/coq", "/etc/ocamlfind.conf")
 
 
@@ -237,7 +239,7 @@ def check_installed(unsafe: bool) -> str:
 def _start(memory_mib: int, unsafe: bool) -> subprocess.Popen[bytes]:
     program = check_installed(unsafe)
     command = [program, "-q", "-emacs"]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp"}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "OCAMLRUNPARAM": _COLLECTOR}
     if unsafe and shutil.which("bwrap") is None:
         pipe = subprocess.PIPE
         return subprocess.Popen(
