@@ -18,7 +18,7 @@ ON_NUMBERS = ["Theorem t (a b : nat) : a + b = b + a.", "Proof."]
 
 @pytest.fixture
 def pool() -> Iterator[CoqPool]:
-    """Up to two sessions without a prelude, the second started as soon as anything is said again."""
+    """Up to two sessions without a prelude; the second starts as it pays."""
     for program in ("coqtop", "bwrap"):
         if not shutil.which(program):
             pytest.skip(f"{program} is absent")
