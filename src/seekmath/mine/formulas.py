@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,18 @@ _TEX_URL = re.compile(
     r"|/teximg|/latexrender|/filter/tex/|/eqn?\.latex|/(?:gif|svg|png)\.(?:image|latex)\?|[?&](?:latex|tex)=",
     re.IGNORECASE,
 )
-# One of these stands in each of them.
-_TEX_SIGNS = ("tex", "math", "cht=tx", ".image?")
+# One of these stands in each of them; of the first nothing else need be asked.
+_SURE_URLS = ("latex.php", "latex.codecogs.com", "/math/render/", "/media/math/", "mathtex", "mimetex")
+_TEX_SIGNS = ("tex", "cht=tx", ".image?")
 _TEX_CLASS = re.compile(
     r"(?:^|[\s\"'=_-])(?:latex|tex|math|mwe-math-fallback-image-\w+|formula(?:Scaled)?|texrender|ee_img)"
     r"(?=$|[\s\"'_-])",
     re.I,
 )
+# Of an ASCII class one of these is a part.
+_CLASS_SIGNS = ("tex", "math", "formula", "ee_img")
+_URL_SIGNS = tuple(sign.encode() for sign in (*_TEX_SIGNS, *_SURE_URLS))
+_NAMING_SIGNS = (*_URL_SIGNS, *(sign.encode() for sign in _CLASS_SIGNS))
 _QUERY = re.compile(r"(?:^|&)(?:latex|chl|tex|eq|formula|math|f)=([^&]*)")
 _STYLE_OF_IMAGE = re.compile(
     r"^(?:\\(?:dpi|bg|fg|large|small|inline|fn|huge|LARGE|Large)\b(?:\{[^}]*\}|_\w+)?\s*)+"
@@ -49,6 +54,7 @@ _ANNOTATION = re.compile(
     rb"<annotation\b[^>]{0,200}?encoding\s*=\s*[\"']?[\w/+-]*(?:tex|TeX|TEX)[^>]{0,100}>(.*?)</annotation",
     re.DOTALL,
 )
+_USUAL_ANNOTATION = b'<annotation encoding="application/x-tex">'
 _ELEMENT = re.compile(rb"<[^>]*>")
 _NUMBERS = re.compile(rb"<span[^>]{0,100}class=[\"']?eqno.*?</span>(?:\s*</span>)?", re.DOTALL)
 _RICHER = re.compile(rb"<(?:math|img|mjx|script|svg|table)\b", re.I)
@@ -73,27 +79,25 @@ class Formulas:
 
     of_token: NDArray[np.int32]
     latex: NDArray[np.uint8]
-    spans: NDArray[np.int32]
+    ends: NDArray[np.int32]  # of each formula in ``latex``, the first a 0
 
 
 def no_formulas(count: int) -> Formulas:
     """For a page whose elements hold none."""
-    return Formulas(
-        np.zeros(count + 1, np.int32), np.zeros(1, np.uint8), np.zeros((1, 2), np.int32)
-    )
+    return Formulas(np.zeros(count + 1, np.int32), np.zeros(1, np.uint8), np.zeros(1, np.int32))
 
 
 def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
     """The formulas that elements hold, outermost first: what lies inside one is not read again."""
-    of_token = np.zeros(page.number + 1, np.int32)
-    texts: list[bytes] = []
-    spans: list[tuple[int, int]] = []
-    done = size = 0
     rows = _with_roles(
         len(page.source), page.number, page.kind, page.start, page.end, page.flags, page.close
-    )
-    scripted = bool((rows[:, 2] == k.ROLE_SCRIPT).any())
-    for token, behind, role, name, start, inside, end in rows.tolist():
+    ).tolist()
+    scripted = any(row[2] == k.ROLE_SCRIPT for row in rows)
+    of_token = np.zeros(page.number + 1, np.int32)
+    texts: list[bytes] = []
+    ends = [0]
+    done = size = 0
+    for token, behind, role, name, start, inside, end in rows:
         if token < done:
             continue
         latex, display = _READERS[role](Element(page.source, name, start, inside, end), scripted)
@@ -101,17 +105,17 @@ def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
             continue
         done = behind
         marked = mark(latex, display, style.macros) if latex else ""
-        of_token[token] = -1
-        if marked:
-            text = (f" {marked} " if display else marked).encode("utf-8", "replace")
-            texts.append(text)
-            spans.append((size, size + len(text)))
-            size += len(text)
-            of_token[token] = len(spans)
-    if not spans:
-        return Formulas(of_token, np.zeros(1, np.uint8), np.zeros((1, 2), np.int32))
-    latex_bytes = np.frombuffer(b"".join(texts), np.uint8)
-    return Formulas(of_token, latex_bytes, np.array(spans, np.int32))
+        if not marked:
+            of_token[token] = -1
+            continue
+        text = (f" {marked} " if display else marked).encode("utf-8", "replace")
+        texts.append(text)
+        size += len(text)
+        ends.append(size)
+        of_token[token] = len(texts)
+    if not texts:
+        return Formulas(of_token, np.zeros(1, np.uint8), np.zeros(1, np.int32))
+    return Formulas(of_token, np.frombuffer(b"".join(texts), np.uint8), np.array(ends, np.int32))
 
 
 @kernel
@@ -169,10 +173,10 @@ def _type(tag: bytes) -> str:
 
 def _attributes(tag: bytes) -> dict[str, str]:
     text = tag.decode("utf-8", "replace")
-    return {
-        found[1].lower(): _unescaped(found[2] or found[3] or found[4] or "")
-        for found in _ATTRIBUTE.finditer(text)
-    }
+    found = _ATTRIBUTE.findall(text)
+    if "&" in text:
+        return {name.lower(): _unescaped(a or b or c) for name, a, b, c in found}
+    return {name.lower(): a or b or c for name, a, b, c in found}
 
 
 def _plain(inner: bytes) -> str:
@@ -184,15 +188,17 @@ def _plain(inner: bytes) -> str:
 
 def _is_richer(inner: bytes) -> bool:
     """Does a piece of HTML hold formulas of another form?"""
-    return bool(
-        (b"<" in inner and _RICHER.search(inner)) or (b"=" in inner and _RICHER_CLASS.search(inner))
-    )
+    return b"<" in inner and bool(_RICHER.search(inner) or _RICHER_CLASS.search(inner))
 
 
 def _annotation(inner: bytes) -> str:
-    if b"annotation" not in inner:
+    start = inner.find(b"<annotation")
+    if start < 0:
         return ""
-    found = _ANNOTATION.search(inner)
+    if inner.startswith(_USUAL_ANNOTATION, start):
+        end = inner.find(b"</annotation", start)
+        return _plain(inner[start + len(_USUAL_ANNOTATION) : end]) if end >= 0 else ""
+    found = _ANNOTATION.search(inner, start)
     return _plain(found[1]) if found else ""
 
 
@@ -279,7 +285,18 @@ def _of_wikipedia(element: Element, scripted: bool) -> Found:
 
 
 def _of_image(element: Element, _: bool) -> Found:
-    return _image(_attributes(element.tag()))
+    tag = element.tag()
+    if tag.isascii() and not _may_be_tex(tag.lower()):
+        return None, False
+    return _image(_attributes(tag))
+
+
+def _may_be_tex(tag: bytes) -> bool:
+    """Can the address, the class or the words of an image name a formula?"""
+    if b"\\" in tag or b"$" in tag or b"&" in tag:
+        return True
+    signs = _NAMING_SIGNS if b"class" in tag else _URL_SIGNS
+    return any(sign in tag for sign in signs)
 
 
 def _image(attributes: dict[str, str]) -> Found:
@@ -289,23 +306,40 @@ def _image(attributes: dict[str, str]) -> Found:
     display = "display" in names or alternative.startswith(("\\[", "$$", "\\begin{"))
     from_url = _names_tex(source)
     delimited = undelimited(alternative) != alternative or alternative.startswith("\\begin{")
-    known = from_url or bool(_TEX_CLASS.search(names)) or delimited
-    written = _of_url(source) if from_url else ""
-    if known and alternative and not _SENTENCE.search(f"{alternative} "):
-        # A title such as "formula" names the image; its address spells the LaTeX.
-        named = not delimited and not _LOOKS_TEX.search(alternative)
-        return (written if named and written else alternative), display
-    return written or None, display
+    known = from_url or delimited or _class_names_tex(names)
+    if not (known and alternative) or _is_sentence(alternative):
+        return (_of_url(source) or None) if from_url else None, display
+    # A title such as "formula" names the image; its address spells the LaTeX.
+    if from_url and not delimited and not _LOOKS_TEX.search(alternative):
+        alternative = _of_url(source) or alternative
+    return alternative, display
 
 
 def _names_tex(source: str) -> bool:
     """Is it the address of a formula set as an image?"""
     lowered = source.lower()
+    for sure in _SURE_URLS:
+        if sure in lowered:
+            return True
     return any(sign in lowered for sign in _TEX_SIGNS) and bool(_TEX_URL.search(source))
 
 
+def _class_names_tex(names: str) -> bool:
+    if names.isascii():
+        lowered = names.lower()
+        if not any(sign in lowered for sign in _CLASS_SIGNS):
+            return False
+    return bool(_TEX_CLASS.search(names))
+
+
+def _is_sentence(text: str) -> bool:
+    """Does it hold four words in a row?"""
+    return len(text.split(None, 3)) > 3 and bool(_SENTENCE.search(f"{text} "))
+
+
 def _of_url(source: str) -> str:
-    query = urlsplit(source).query
+    query = source.partition("#")[0].partition("?")[2]
+    query = query.replace("\t", "").replace("\r", "").replace("\n", "")
     found = _QUERY.search(query)
     text = unquote_plus((found[1] if found else query).replace("+", "%20"))
     return _STYLE_OF_IMAGE.sub("", text).strip()
@@ -320,6 +354,8 @@ def _of_tex(element: Element, _: bool) -> Found:
         return None, False
     inner = element.inner()
     display = b"display" in tag or tag[:4].lower() in _DISPLAYED
+    if _is_usual(inner):
+        return inner[2:-2].decode("utf-8", "replace").strip(), display
     if _is_richer(inner):
         return None, False
     if b"eqno" in inner:
@@ -343,6 +379,17 @@ def _of_tex(element: Element, _: bool) -> Found:
     known = b"js-" in tag or b"latex" in tag or b"tex" in tag
     short = len(text) <= 3 or _LOOKS_TEX.search(text) is not None
     return (text if (short or known) and text else None), display
+
+
+def _is_usual(inner: bytes) -> bool:
+    r"""Is it ``\(…\)`` without any markup?"""
+    return (
+        inner.startswith(b"\\(")
+        and inner.endswith(b"\\)")
+        and inner.find(b"\\(", 2) < 0
+        and b"<" not in inner
+        and b"&" not in inner
+    )
 
 
 def _of_rendered(element: Element, scripted: bool) -> Found:

@@ -32,7 +32,7 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
     out, blocks = write_blocks(
         tokens.octets, tokens.number, tokens.kind, tokens.start, tokens.end, tokens.flags,
         tokens.close, tokens.letters, names.PROPERTIES, names.EFFECTS, found.of_token,
-        found.latex, found.spans, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
+        found.latex, found.ends, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
         MOST_DEPTH,
     )  # fmt: skip
     low, high = content_range(
@@ -68,8 +68,11 @@ def _with_marks(text: bytes, special: list[list[int]], style: TextStyle) -> str:
 def _title(tokens: Tokens) -> str:
     for token in (tokens.title, tokens.heading):
         if token >= 0:
-            text = re.sub(rb"<[^>]*>|\x00", b"", tokens.inner(token)).decode("utf-8", "replace")
-            title = " ".join(html.unescape(text).split())[:300]
+            inner = tokens.inner(token)
+            if b"<" in inner or b"\0" in inner:
+                inner = re.sub(rb"<[^>]*>|\x00", b"", inner)
+            text = inner.decode("utf-8", "replace")
+            title = " ".join((html.unescape(text) if "&" in text else text).split())[:300]
             if title:
                 return title
     return ""

@@ -263,7 +263,7 @@ def write_blocks(
     effects: Ints,
     formula: Ints,
     latex: Bytes,
-    spans: Ints,
+    ends: Ints,
     entities: NDArray[np.uint32],
     blob: Bytes,
     windows: Ints,
@@ -276,7 +276,7 @@ def write_blocks(
         properties: bits of each known tag.
         effects: 1 sup, 2 sub, 3 code, 4 pre, 5 br of each known tag; 0 for others.
         formula: for each token 0, -1 (leave its element out), or 1 + the number of its formula.
-        latex, spans: the formulas with their marks, and begin and end of each in ``latex``.
+        latex, ends: the formulas with their marks, and where each ends in ``latex``, a 0 first.
         entities, blob, windows: named references and the repair of numbers 128 to 159.
         most_depth: as ``nest`` was given.
 
@@ -365,7 +365,7 @@ def write_blocks(
         effect = effects[tag] if tag < KNOWN else 0
         which = formula[token]
         if which > 0:
-            low, high = spans[which - 1, 0], spans[which - 1, 1]
+            low, high = ends[which - 1], ends[which]
             low += place == begin and latex[low] == 32
             for each in range(low, high):
                 out[place] = latex[each]
