@@ -125,12 +125,12 @@ def _with_roles(
     """Elements with a role: (token, token behind it, role, and the numbers of ``Element``)."""
     found = 0
     for token in range(count):
-        found += flags[token] >> k.ROLE_SHIFT != 0
+        found += kind[token] > 0 and flags[token] >> k.ROLE_SHIFT != 0
     rows = np.empty((found, 7), np.int32)
     found = 0
     for token in range(count):
         role = flags[token] >> k.ROLE_SHIFT
-        if role:
+        if role and kind[token] > 0:
             behind = close[token]
             row = rows[found]
             row[0], row[1], row[2], row[3] = token, behind, role, kind[token]

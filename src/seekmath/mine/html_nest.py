@@ -34,21 +34,11 @@ from seekmath.mine.html_tokens import (
     TR,
     VOID,
     A,
-    Bytes,
     Ints,
     P,
 )
 
 _SCAN = 512  # levels that a tag looks for its element: bounds the time of hostile nesting
-
-
-@kernel
-def _letters(source: Bytes, start: int, end: int) -> int:
-    """Characters that are not spaces; a Chinese character counts once."""
-    count = 0
-    for at in range(start, end):
-        count += source[at] > 32 and (source[at] & 0xC0) != 0x80
-    return count
 
 
 @kernel
@@ -150,11 +140,8 @@ def _level_for_end(stack: Ints, kind: Ints, properties: Ints, depth: int, tag: i
 
 @kernel
 def nest(
-    source: Bytes,
     count: int,
     kind: Ints,
-    start: Ints,
-    end: Ints,
     flags: Ints,
     properties: Ints,
     most_depth: int,
@@ -162,8 +149,7 @@ def nest(
     """Where elements end: (deepest level, close, letters, title, heading); -1 if too deep.
 
     Args:
-        source: the page in UTF-8.
-        count, kind, start, end, flags: its tokens (``tokenize``).
+        count, kind, flags: the tokens of a page (``tokenize``).
         properties: bits of each known tag.
         most_depth: levels of open elements allowed.
 
@@ -181,7 +167,7 @@ def nest(
         tag = kind[token]
         letters[token + 1] = letters[token]
         if tag == 0:
-            visible = _letters(source, start[token], end[token])
+            visible = flags[token]
             if depth and kind[stack[depth - 1]] == HEAD and visible:
                 depth -= 1
                 close[stack[depth]] = token

@@ -8,6 +8,9 @@ come in as arguments, so that a cached kernel never holds an old table.
 import numpy as np
 from numpy.typing import NDArray
 
+from seekmath.mine.byte_masks import (
+    WIDTH, closes, count, equal, first, opens, same, slashes, visible, word,
+)  # fmt: skip
 from seekmath.mine.compiled import kernel
 
 Bytes = NDArray[np.uint8]
@@ -40,6 +43,8 @@ CLASS, STYLE, HIDDEN_NAME, ARIA_HIDDEN, TYPE, HREF, SOURCE, ALT, DATA_TEX = rang
 CONFIGURES_MACROS, DEFINES_MACROS, CHOOSES_DELIMITERS, LOADS_ASCIIMATH = (1 << n for n in range(4))
 _HASH, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _ATTRIBUTE_SCAN = 600
+# Tags of a page seen before, by a hash of their bytes: a page writes few different ones.
+_SEEN_TAGS, _MIX = 256, 0x1E3779B97F4A7C15
 
 
 @kernel
@@ -199,13 +204,9 @@ def _attributes(
             while at < length and _is_space(source[at]):
                 at += 1
             if at < length and (source[at] == 34 or source[at] == 39):
-                quote = source[at]
-                at += 1
-                start = at
-                while at < length and source[at] != quote:
-                    at += 1
-                end = at
-                at += 1
+                start = at + 1
+                end = _find(source, start, source[at])
+                at = end + 1
             else:
                 start = at
                 while at < length and source[at] != 62 and not _is_space(source[at]):
@@ -233,22 +234,70 @@ def _name(source: Bytes, at: int, tags: NDArray[np.uint32]) -> tuple[int, int]:
 
 
 @kernel
+def _find(source: Bytes, at: int, byte: int) -> int:
+    """The next place of a byte; the end of the page if there is none."""
+    length = len(source)
+    while at + WIDTH <= length:
+        found = first(equal(source, at, byte))
+        if found < WIDTH:
+            return at + found
+        at += WIDTH
+    while at < length and source[at] != byte:
+        at += 1
+    return at
+
+
+@kernel
+def _below(size: int) -> int:
+    """The lowest bits, so many."""
+    return (1 << size) - 1 if size < WIDTH else -1
+
+
+@kernel
+def _visible(source: Bytes, at: int, end: int) -> int:
+    """Characters that are not spaces; a Chinese character counts once."""
+    letters = 0
+    while at + WIDTH <= len(source) and at < end:
+        letters += count(visible(source, at) & _below(end - at))
+        at += WIDTH
+    while at < end:
+        letters += source[at] > 32 and (source[at] & 0xC0) != 0x80
+        at += 1
+    return letters
+
+
+@kernel
+def _next_tag(source: Bytes, at: int) -> tuple[int, int]:
+    """The next place of ``<`` (the end if there is none), and the visible characters before it."""
+    length, letters = len(source), 0
+    while at + WIDTH <= length:
+        found = first(opens(source, at))
+        letters += count(visible(source, at) & _below(found))
+        if found < WIDTH:
+            return at + found, letters
+        at += WIDTH
+    while at < length and source[at] != 60:
+        letters += source[at] > 32 and (source[at] & 0xC0) != 0x80
+        at += 1
+    return at, letters
+
+
+@kernel
 def _behind_markup(source: Bytes, at: int) -> int:
     """The place behind a comment, doctype or processing instruction that starts at ``at``."""
     length = len(source)
     if at + 3 < length and source[at + 2] == 45 and source[at + 3] == 45:
         at += 2
         while at < length:
-            if source[at] == 62 and (
+            at = _find(source, at, 62)
+            if at < length and (
                 (source[at - 1] == 45 and source[at - 2] == 45)
                 or (source[at - 1] == 33 and source[at - 2] == 45 and source[at - 3] == 45)
             ):
                 return at + 1
             at += 1
         return length
-    while at < length and source[at] != 62:
-        at += 1
-    return min(length, at + 1)
+    return min(length, _find(source, at, 62) + 1)
 
 
 @kernel
@@ -256,27 +305,49 @@ def _raw_end(source: Bytes, at: int, name_start: int, name_end: int) -> int:
     """Where the end tag of a raw text element (script, style, title …) begins."""
     length = len(source)
     size = name_end - name_start
-    while at < length:
-        if source[at] == 60 and at + 2 + size <= length and source[at + 1] == 47:
-            same = True
+    while at + 2 + size <= length:
+        if at + WIDTH < length:
+            found = first(opens(source, at) & slashes(source, at + 1))
+            if found == WIDTH:
+                at += WIDTH
+                continue
+            at += found
+        if at + 2 + size <= length and source[at] == 60 and source[at + 1] == 47:
+            same_name = True
             for offset in range(size):
                 if _lower(source[at + 2 + offset]) != _lower(source[name_start + offset]):
-                    same = False
+                    same_name = False
                     break
-            if same:
+            if same_name:
                 return at
         at += 1
     return length
 
 
 @kernel
+def _count_opens(source: Bytes) -> int:
+    found = 0
+    for byte in source:
+        found += byte == 60
+    return found
+
+
+@kernel
 def _count_tags(source: Bytes) -> int:
-    count = 0
+    found = 0
     for at in range(len(source) - 1):
         if source[at] == 60:
             byte = source[at + 1]
-            count += _is_letter(byte) or byte == 47 or byte == 33 or byte == 63
-    return count
+            found += _is_letter(byte) or byte == 47 or byte == 33 or byte == 63
+    return found
+
+
+@kernel
+def _tag_row(source: Bytes, at: int, size: int) -> int:
+    """Where among the tags seen before one of these bytes stands, from its first and last eight."""
+    mask = _below(8 * (size - 1))
+    head, tail = word(source, at + 1) & mask, word(source, at + max(1, size - 8)) & mask
+    return ((head ^ tail * _MIX) * _MIX >> 40) & (_SEEN_TAGS - 1)
 
 
 @kernel
@@ -335,7 +406,7 @@ def tokenize(
     needles: Bytes,
     most_tags: int,
 ) -> tuple[int, Ints, Ints, Ints, Ints, bool]:
-    """Tokens of a page: (count, kind, start, end, flags, roles); count -1 for too many tags.
+    """Tokens of a page: (number, kind, start, end, flags, roles); number -1 for too many tags.
 
     Args:
         source: the page in UTF-8.
@@ -346,58 +417,83 @@ def tokenize(
 
     Returns:
         kind is 0 for text, a tag's number for a start tag, its negative for an end tag; start
-        and end are byte offsets; flags are those of the attributes, and roles tells whether any
-        holds the role of a formula.
+        and end are byte offsets; flags are those of the attributes, and of a text the number of
+        its visible characters; roles tells whether any element holds the role of a formula.
     """
-    found = _count_tags(source)
+    found = _count_opens(source)
+    if found > most_tags:
+        found = _count_tags(source)
     room = 2 * min(found, most_tags) + 4
     kind, start = np.empty(room, np.int32), np.empty(room, np.int32)
-    end, flags = np.empty(room, np.int32), np.zeros(room, np.int32)
+    end, flags = np.empty(room, np.int32), np.empty(room, np.int32)
     if found > most_tags:
         return -1, kind, start, end, flags, False
-    count, at, text, length, every = 0, 0, 0, len(source), 0
-    while at < length:
-        if source[at] != 60:
-            at += 1
-            continue
-        byte = source[at + 1] if at + 1 < length else 0
-        closing = byte == 47 and at + 2 < length and _is_letter(source[at + 2])
-        if not (_is_letter(byte) or closing or byte == 33 or byte == 63 or byte == 47):
-            at += 1
-            continue
+    seen_tags = np.zeros((_SEEN_TAGS, 4), np.int32)
+    number, at, text, length, every, letters = 0, 0, 0, len(source), 0, 0
+    while True:
+        at, more = _next_tag(source, at)
+        letters += more
+        if at >= length:
+            break
+        row = name_start = name_end = size = 0
+        if at + WIDTH <= length:
+            size = first(closes(source, at)) + 1
+            row = _tag_row(source, at, size)
+        if (
+            0 < size <= WIDTH
+            and seen_tags[row, 0] == size
+            and first(~same(source, at, seen_tags[row, 1])) >= size
+        ):
+            tag, seen, behind = seen_tags[row, 2], seen_tags[row, 3], at + size
+        else:
+            byte = source[at + 1] if at + 1 < length else 0
+            closing = byte == 47 and at + 2 < length and _is_letter(source[at + 2])
+            named = _is_letter(byte) or closing
+            if not (named or byte == 33 or byte == 63 or byte == 47):
+                at += 1
+                letters += 1
+                continue
+            name_start = at + (2 if closing else 1)
+            behind, tag, seen = at, 0, 0
+            if named:
+                name_end, tag = _name(source, name_start, tags)
+                if name_end < length and source[name_end] == 62:
+                    behind = name_end + 1
+                else:
+                    behind, seen = _attributes(source, name_end, names, words, needles)
+                bits = properties[tag] if tag < KNOWN else 0
+                seen = _joined(bits >> TAG_ROLE_SHIFT << ROLE_SHIFT, seen)
+                tag = -tag if closing else tag
+                if behind - at == size and not bits & RAW:
+                    seen_tags[row] = size, at, tag, seen
         if at > text:
-            kind[count], start[count], end[count] = 0, text, at
-            count += 1
-        if not (_is_letter(byte) or closing):
+            kind[number], start[number], end[number], flags[number] = 0, text, at, letters
+            number += 1
+        letters = 0
+        if tag == 0:
             at = text = _behind_markup(source, at)
             continue
-        opened = at
-        name_start = at + (2 if closing else 1)
-        name_end, number = _name(source, name_start, tags)
-        if name_end < length and source[name_end] == 62:
-            at, seen = name_end + 1, 0
-        else:
-            at, seen = _attributes(source, name_end, names, words, needles)
-        if at < 0:
+        if behind < 0:
             text = length
             break
-        text = at
-        bits = properties[number] if number < KNOWN else 0
-        seen = _joined(bits >> TAG_ROLE_SHIFT << ROLE_SHIFT, seen)
+        bits = properties[abs(tag)] if abs(tag) < KNOWN else 0
         if bits & IGNORED or (bits & ROLE_ONLY and seen >> ROLE_SHIFT == 0):
+            at = text = behind
             continue
-        kind[count], start[count], end[count] = -number if closing else number, opened, at
-        if not closing:
-            flags[count] = seen if number == A else seen & ~LINK
-            every |= seen
-        count += 1
-        if bits & RAW and not closing:
+        kind[number], start[number], end[number] = tag, at, behind
+        flags[number] = 0 if tag < 0 else seen if tag == A else seen & ~LINK
+        every |= seen if tag > 0 else 0
+        number += 1
+        at = text = behind
+        if bits & RAW and tag > 0:
             at = _raw_end(source, at, name_start, name_end)
-            if at > text and count < room:
-                kind[count], start[count], end[count] = 0, text, at
-                count += 1
+            if at > text and number < room:
+                kind[number], start[number], end[number] = 0, text, at
+                inside = bits & SKIPPED and not seen & SELF_CLOSING
+                flags[number] = 0 if inside else _visible(source, text, at)
+                number += 1
             text = at
-    if text < length and count < room:
-        kind[count], start[count], end[count] = 0, text, length
-        count += 1
-    return count, kind, start, end, flags, every >> ROLE_SHIFT != 0
+    if text < length and number < room:
+        kind[number], start[number], end[number], flags[number] = 0, text, length, letters
+        number += 1
+    return number, kind, start, end, flags, every >> ROLE_SHIFT != 0

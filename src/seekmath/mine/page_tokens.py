@@ -57,7 +57,7 @@ def read_tokens(source: bytes) -> Tokens:
     if count < 0:
         raise HostilePage(f"more than {_MOST_TAGS} tags")
     deepest, close, letters, title, heading = nest(
-        octets, count, kind, start, end, flags, names.PROPERTIES, MOST_DEPTH
+        count, kind, flags, names.PROPERTIES, MOST_DEPTH
     )
     if deepest < 0:
         raise HostilePage(f"nested deeper than {MOST_DEPTH}")
