@@ -8,6 +8,7 @@ carry a formula replaced by their LaTeX between private marks.
 import numpy as np
 from numpy.typing import NDArray
 
+from seekmath.mine.byte_masks import WIDTH, copy, count, first, spaces, special, visible
 from seekmath.mine.compiled import kernel
 from seekmath.mine.html_tokens import (
     BLOCK,
@@ -137,6 +138,20 @@ def _write_text(
     """Write a text token: the place behind it, visible characters, words, special signs."""
     letters, words, signs = 0, 0, 0
     while at < end:
+        if at + WIDTH <= len(source):
+            blank = spaces(source, at)
+            halting = special(source, at)
+            # In code every space is copied, elsewhere the first behind a letter.
+            halting &= ~blank if code else ~blank | halting << 1 | 1
+            size = min(first(halting), end - at)
+            if size:
+                copy(out, place, source, at)
+                inside = (1 << size) - 1 if size < WIDTH else -1
+                letters += count(visible(source, at) & inside)
+                words += 0 if code else count(blank & inside)
+                place += size
+                at += size
+                continue
         byte = int(source[at])
         point = byte
         if byte == 38:  # &
@@ -284,7 +299,7 @@ def write_blocks(
         out: the text in UTF-8; blocks: one row each, columns as named in this file.
     """
     # An entity takes at most twice its name; a formula stands once.
-    out = np.empty(2 * len(source) + len(latex) + 4 * count + 64, np.uint8)
+    out = np.empty(2 * len(source) + len(latex) + 4 * count + 128, np.uint8)
     blocks = np.empty((count + 2, _COLUMNS), np.int32)
     stack = np.empty(most_depth + 1, np.int32)
     opened = np.empty(most_depth + 1, np.int32)
