@@ -21,11 +21,11 @@ VOID, RAW, SKIPPED, BLOCK, SPECIAL, BARRIER, CLOSES_P, TABLE_PART = (1 << n for 
 HEAD_CONTENT, IGNORED, FOREIGN, SOFT, ROLE_ONLY, CONTAINER = (1 << n for n in range(8, 14))
 # The tags that the nesting rules name; ``html_names.TAGS`` starts with them in this order.
 NESTED = """p li dt dd tr td th tbody thead tfoot table a head title option ul ol h1 h2 h3 h4 h5 h6
-    div address"""
+    div address span"""
 (
     P, LI, DT, DD, TR, TD, TH, TBODY, THEAD, TFOOT, TABLE, A, HEAD, TITLE, OPTION, UL, OL,
-    H1, H2, H3, H4, H5, H6, DIV, ADDRESS,
-) = range(1, 26)  # fmt: skip
+    H1, H2, H3, H4, H5, H6, DIV, ADDRESS, SPAN,
+) = range(1, 27)  # fmt: skip
 KNOWN = 256
 # Flags of a start tag, from its attributes; a formula's role stands above them.
 LINK, BOILERPLATE, MAIN, HIDDEN, SELF_CLOSING, KEPT, COMMENTS = (1 << n for n in range(7))
@@ -397,6 +397,18 @@ def page_hints(source: Bytes) -> int:
 
 
 @kernel
+def _closes_plain_span(kind: Ints, flags: Ints, number: int) -> bool:
+    """Are the last tokens a span without a meaning and visible text, which needs no span?"""
+    return (
+        number > 1
+        and kind[number - 1] == 0
+        and flags[number - 1] > 0
+        and kind[number - 2] == SPAN
+        and flags[number - 2] == 0
+    )
+
+
+@kernel
 def tokenize(
     source: Bytes,
     tags: NDArray[np.uint32],
@@ -476,6 +488,12 @@ def tokenize(
         if behind < 0:
             text = length
             break
+        if tag == -SPAN and _closes_plain_span(kind, flags, number):
+            number -= 1
+            kind[number - 1], start[number - 1], end[number - 1] = 0, start[number], end[number]
+            flags[number - 1] = flags[number]
+            at = text = behind
+            continue
         bits = properties[abs(tag)] if abs(tag) < KNOWN else 0
         if bits & IGNORED or (bits & ROLE_ONLY and seen >> ROLE_SHIFT == 0):
             at = text = behind
