@@ -1,10 +1,11 @@
 """Charsets as they are, whatever is stated."""
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seekmath.mine.charset import decode, to_utf8
+from seekmath.mine.charset import decode, is_utf8, to_utf8
 
 
 def test_utf8_under_the_label_of_latin1_is_read_as_utf8():
@@ -37,7 +38,23 @@ def test_chinese_is_told_by_its_bytes_and_nothing_else_is_taken_for_it(codec: st
         assert found != text.encode(codec, "ignore").decode("gb18030", "replace")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.sampled_from([None, "utf-8", "gbk", "iso-8859-1", "nonsense"]))
 def test_utf8_bytes_are_what_decoding_gives(text: str, stated: str | None):
     for body in (text.encode("utf-8", "replace"), text.encode("gb18030", "replace")):
         assert to_utf8(body, stated) == decode(body, stated).encode("utf-8", "replace")
+
+
+_ENDS = [0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=8) | st.lists(st.sampled_from(_ENDS), max_size=5).map(bytes))
+def test_bytes_are_utf8_where_the_decoder_of_python_says_so(raw: bytes):
+    for body in (raw, b"long " * 30 + raw, raw + b" long" * 30):
+        try:
+            body.decode("utf-8", "strict")
+            valid = True
+        except UnicodeDecodeError:
+            valid = False
+        assert is_utf8(np.frombuffer(body, np.uint8)) == valid

@@ -35,6 +35,39 @@ def test_any_bytes_are_survived(raw):
     main_text(raw)
 
 
+MEANINGLESS = ["<span>", "<span class=n>", "</span>", "  ", "long" * 20, "∑", "\u3000", "\xad"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([*PIECES, *MEANINGLESS]), max_size=40))
+def test_a_short_page_reads_as_it_does_with_room_behind_it(pieces):
+    """Bytes are read 64 at once where the page is long enough, and else one by one."""
+    page = "".join(pieces).replace("_", " ")
+    assert main_text(page) == main_text(page + "\0" * 200)
+
+
+def test_tags_that_differ_in_one_byte_are_told_apart():
+    page = "".join(
+        f"<p class='{name}'>{name} {number}</p><p class='{name[:-1]}x'>{name}x {number}</p>"
+        for number in range(60)
+        for name in ("sidebar", "navbars", "plain")
+    )
+    text = text_of(page + "<p class='sidebar>'>quoted end</p>" * 2 + "<b>end</b>" + " " * 99)
+    assert [word for word in text.split() if not word.isdigit()] == [
+        word
+        for number in range(60)
+        for word in ("sidebarx", "navbars", "navbarsx", "plain", "plainx")
+    ] + ["quoted", "end", "quoted", "end", "end"]
+
+
+@pytest.mark.parametrize("inside", ["word", "a &lt; b", "x<b>y</b>", "<span>deep</span>", ""])
+def test_a_span_without_a_meaning_changes_nothing(inside):
+    page = "<p>before {} behind</p><ul><li>{}</ul>"
+    assert text_of(page.format(*[f"<span class='n'>{inside}</span>"] * 2)) == text_of(
+        page.format(inside, inside)
+    )
+
+
 WORDS = st.text("abcdefgh ", min_size=1, max_size=30).map(str.split).filter(bool)
 
 

@@ -7,9 +7,12 @@ byte n. LLVM makes of each a few vector instructions of whatever machine it comp
 from collections.abc import Callable
 from typing import Any
 
+import numba.extending
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+
+# Seen by a type checker as the kernels see them: functions of numbers.
+intrinsic: Any = numba.extending.intrinsic
 
 WIDTH = 64
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
@@ -49,6 +52,17 @@ def _any(builder: Any, found: Any, values: tuple[int, ...]) -> Any:
     return answer
 
 
+def _is_blank(builder: Any, found: Any) -> Any:
+    control = builder.icmp_unsigned("<", builder.sub(found, _constant(9)), _constant(5))
+    separator = builder.icmp_unsigned("<", builder.sub(found, _constant(28)), _constant(4))
+    return builder.or_(_any(builder, found, (32,)), builder.or_(control, separator))
+
+
+def _is_letter(builder: Any, found: Any) -> Any:
+    lower = builder.sub(builder.or_(found, _constant(32)), _constant(97))
+    return builder.icmp_unsigned("<", lower, _constant(26))
+
+
 def _is_visible(builder: Any, found: Any) -> Any:
     above = builder.icmp_unsigned(">", found, _constant(32))
     return builder.and_(above, builder.icmp_signed(">", found, _constant(-65)))
@@ -67,6 +81,9 @@ opens = _asked(lambda builder, found: _any(builder, found, (60,)))
 slashes = _asked(lambda builder, found: _any(builder, found, (47,)))
 closes = _asked(lambda builder, found: _any(builder, found, (62,)))
 spaces = _asked(lambda builder, found: _any(builder, found, (32,)))
+#: White space of ASCII; letters of ASCII.
+blank = _asked(_is_blank)
+letter = _asked(_is_letter)
 #: First bytes of characters that are no spaces.
 visible = _asked(_is_visible)
 #: Bytes of a text that cannot be copied as they are.
@@ -94,9 +111,7 @@ def same(_: Any, array: Any, at: Any, other: Any) -> Any:
     """(array, place, other place): which bytes are the same at both."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        found = [
-            _load(context, builder, signature.args[0], given[0], place) for place in given[1:]
-        ]
+        found = [_load(context, builder, signature.args[0], given[0], place) for place in given[1:]]
         return builder.bitcast(builder.icmp_unsigned("==", *found), _WORD)
 
     return types.int64(array, types.int64, types.int64), generate
@@ -137,7 +152,7 @@ def first(_: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def count(_: Any, bits: Any) -> Any:
+def ones(_: Any, bits: Any) -> Any:
     """How many bits are set."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:

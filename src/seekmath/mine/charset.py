@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import charset_normalizer
+import numpy as np
+from numpy.typing import NDArray
+
+from seekmath.mine.byte_masks import WIDTH, high
+from seekmath.mine.compiled import kernel
 
 _META = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _BOMS = (
@@ -62,13 +67,42 @@ def decode(body: bytes, stated: str | None) -> str:
 
 def to_utf8(body: bytes, stated: str | None) -> bytes:
     """The page in UTF-8: the bytes themselves where they are, else decoded and encoded."""
-    if not body.startswith(_BOM_BYTES) and next(_candidates(body, stated)) == "utf-8":
-        try:
-            body.decode("utf-8", "strict")
-            return body
-        except UnicodeDecodeError:
-            pass
+    if (
+        not body.startswith(_BOM_BYTES)
+        and next(_candidates(body, stated)) == "utf-8"
+        and is_utf8(np.frombuffer(body, np.uint8))
+    ):
+        return body
     return decode(body, stated).encode("utf-8", "replace")
+
+
+@kernel
+def is_utf8(body: NDArray[np.uint8]) -> bool:
+    """Are these bytes UTF-8, as the standard has it: no surrogates, nothing longer than need be?"""
+    length, at = len(body), 0
+    while at < length:
+        if at + WIDTH <= length and high(body, at) == 0:
+            at += WIDTH
+            continue
+        stop = min(length, at + WIDTH)
+        while at < stop:
+            byte = body[at]
+            at += 1
+            if byte < 0x80:
+                continue
+            more = 1 + (byte >= 0xE0) + (byte >= 0xF0)
+            if byte < 0xC2 or byte > 0xF4 or at + more > length:
+                return False
+            behind = body[at]
+            low = 0xA0 if byte == 0xE0 else 0x90 if byte == 0xF0 else 0x80
+            most = 0x9F if byte == 0xED else 0x8F if byte == 0xF4 else 0xBF
+            if behind < low or behind > most:
+                return False
+            for each in range(at + 1, at + more):
+                if body[each] & 0xC0 != 0x80:
+                    return False
+            at += more
+    return True
 
 
 def _candidates(body: bytes, stated: str | None) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Compiled kernels: numba, with the machine code kept so that workers do not compile again.
 
 A kernel may call kernels of its own file only: numba notices an edit of a kernel's file, not one
-of a file that it calls into.
+of a file that it calls into. The questions of ``byte_masks`` are part of the kernels that ask
+them: after an edit there the kept code has to go.
 """
 
 import os

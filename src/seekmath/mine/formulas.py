@@ -7,7 +7,6 @@ MathJax 2 to 4 (scripts, rendered output, assistive MathML), KaTeX, MathML, imag
 import html
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -33,7 +32,14 @@ _TEX_URL = re.compile(
     re.IGNORECASE,
 )
 # One of these stands in each of them; of the first nothing else need be asked.
-_SURE_URLS = ("latex.php", "latex.codecogs.com", "/math/render/", "/media/math/", "mathtex", "mimetex")
+_SURE_URLS = (
+    "latex.php",
+    "latex.codecogs.com",
+    "/math/render/",
+    "/media/math/",
+    "mathtex",
+    "mimetex",
+)
 _TEX_SIGNS = ("tex", "cht=tx", ".image?")
 _TEX_CLASS = re.compile(
     r"(?:^|[\s\"'=_-])(?:latex|tex|math|mwe-math-fallback-image-\w+|formula(?:Scaled)?|texrender|ee_img)"
@@ -73,8 +79,7 @@ _IMG = TAGS["img"]
 _DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\begin{", "}"))
 
 
-@dataclass(frozen=True)
-class Formulas:
+class Formulas(NamedTuple):
     """The formulas of a page, as ``write_blocks`` takes them."""
 
     of_token: NDArray[np.int32]

@@ -9,7 +9,7 @@ import re
 from seekmath.mine import html_names as names
 from seekmath.mine.formulas import find_formulas, no_formulas
 from seekmath.mine.html_blocks import HAS_SCRIPT, HAS_TEX, write_blocks
-from seekmath.mine.main_content import content_range, join_blocks, keep_blocks
+from seekmath.mine.main_content import content
 from seekmath.mine.marks import MARKS
 from seekmath.mine.page_tokens import MOST_DEPTH, Tokens, read_tokens
 from seekmath.mine.script_runs import mark_runs
@@ -35,10 +35,9 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
         found.latex, found.ends, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
         MOST_DEPTH,
     )  # fmt: skip
-    low, high = content_range(
-        blocks, tokens.number, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES
+    joined, special = content(
+        out, blocks, tokens.number, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES
     )
-    joined, special = join_blocks(out, blocks, keep_blocks(blocks, low, high))
     text = _with_marks(joined.tobytes(), special.tolist(), style)
     inline, display = text.count(MARKS[0]), text.count(MARKS[1])
     if inline:
@@ -50,6 +49,8 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
 
 def _with_marks(text: bytes, special: list[list[int]], style: TextStyle) -> str:
     """The text with the formulas marked that stand in it between delimiters."""
+    if not special:
+        return text.decode("utf-8", "replace")
     parts: list[str] = []
     at = 0
     for begin, end, signs in special:

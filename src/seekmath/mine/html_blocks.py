@@ -8,7 +8,7 @@ carry a formula replaced by their LaTeX between private marks.
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine.byte_masks import WIDTH, copy, count, first, spaces, special, visible
+from seekmath.mine.byte_masks import WIDTH, copy, first, ones, spaces, special, visible
 from seekmath.mine.compiled import kernel
 from seekmath.mine.html_tokens import (
     BLOCK,
@@ -147,8 +147,8 @@ def _write_text(
             if size:
                 copy(out, place, source, at)
                 inside = (1 << size) - 1 if size < WIDTH else -1
-                letters += count(visible(source, at) & inside)
-                words += 0 if code else count(blank & inside)
+                letters += ones(visible(source, at) & inside)
+                words += 0 if code else ones(blank & inside)
                 place += size
                 at += size
                 continue

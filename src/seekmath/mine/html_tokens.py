@@ -9,8 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seekmath.mine.byte_masks import (
-    WIDTH, closes, count, equal, first, opens, same, slashes, visible, word,
-)  # fmt: skip
+    WIDTH,
+    closes,
+    equal,
+    first,
+    ones,
+    opens,
+    same,
+    slashes,
+    visible,
+    word,
+)
 from seekmath.mine.compiled import kernel
 
 Bytes = NDArray[np.uint8]
@@ -258,7 +267,7 @@ def _visible(source: Bytes, at: int, end: int) -> int:
     """Characters that are not spaces; a Chinese character counts once."""
     letters = 0
     while at + WIDTH <= len(source) and at < end:
-        letters += count(visible(source, at) & _below(end - at))
+        letters += ones(visible(source, at) & _below(end - at))
         at += WIDTH
     while at < end:
         letters += source[at] > 32 and (source[at] & 0xC0) != 0x80
@@ -272,7 +281,7 @@ def _next_tag(source: Bytes, at: int) -> tuple[int, int]:
     length, letters = len(source), 0
     while at + WIDTH <= length:
         found = first(opens(source, at))
-        letters += count(visible(source, at) & _below(found))
+        letters += ones(visible(source, at) & _below(found))
         if found < WIDTH:
             return at + found, letters
         at += WIDTH
@@ -351,49 +360,54 @@ def _tag_row(source: Bytes, at: int, size: int) -> int:
 
 
 @kernel
-def page_hints(source: Bytes) -> int:
-    """What a page may hold, from a few letters; only for that need its names be looked up.
+def macro_hints(source: Bytes) -> int:
+    """Whether a page may define macros, from a few letters; only then need they be looked for.
 
     Loops over slices, one a question, are what the compiler makes vectors of.
     """
-    count = max(0, len(source) - 4)
-    first, second, third = source[:count], source[1 : count + 1], source[2 : count + 2]
-    fourth, fifth = source[3 : count + 3], source[4 : count + 4]
-    configured = defined = delimited = ascii_math = False
-    for at in range(count):  # [Mm]acro
+    size = max(0, len(source) - 4)
+    a, b, c = source[:size], source[1 : size + 1], source[2 : size + 2]
+    d, e = source[3 : size + 3], source[4 : size + 4]
+    configured = defined = False
+    for at in range(size):  # [Mm]acro
         configured |= (
-            ((first[at] | 32) == 109) & (second[at] == 97) & (third[at] == 99)
-            & (fourth[at] == 114) & (fifth[at] == 111)
-        )  # fmt: skip
-    for at in range(count):  # \new…, \ren…, \prov…, \def, \Dec…
-        byte, behind = second[at], fourth[at]
-        defined |= (first[at] == 92) & (
+            ((a[at] | 32) == 109) & (b[at] == 97) & (c[at] == 99) & (d[at] == 114) & (e[at] == 111)
+        )
+    for at in range(size):  # \new…, \ren…, \prov…, \def, \Dec…
+        byte, behind = b[at], d[at]
+        defined |= (a[at] == 92) & (
             (
-                (third[at] == 101)
+                (c[at] == 101)
                 & (
                     ((byte == 110) & (behind == 119)) | ((byte == 114) & (behind == 110))
                     | ((byte == 100) & (behind == 102)) | ((byte == 68) & (behind == 99))
                 )
             )
-            | ((byte == 112) & (third[at] == 114) & (behind == 111) & (fifth[at] == 118))
+            | ((byte == 112) & (c[at] == 114) & (behind == 111) & (e[at] == 118))
         )  # fmt: skip
-    for at in range(count):  # inlin[eMath], rende[rMath]InElement, [delim]iters
-        byte = first[at]
+    return configured * CONFIGURES_MACROS | defined * DEFINES_MACROS
+
+
+@kernel
+def style_hints(source: Bytes) -> int:
+    """Whether a page may choose delimiters or load AsciiMath, as ``macro_hints``."""
+    size = max(0, len(source) - 4)
+    a, b, c = source[:size], source[1 : size + 1], source[2 : size + 2]
+    d, e = source[3 : size + 3], source[4 : size + 4]
+    delimited = ascii_math = False
+    for at in range(size):  # inlin[eMath], rende[rMath]InElement, [delim]iters
+        byte = a[at]
         delimited |= (
-            (second[at] == 77) & (third[at] == 97) & (fourth[at] == 116) & (fifth[at] == 104)
+            (b[at] == 77) & (c[at] == 97) & (d[at] == 116) & (e[at] == 104)
             & ((byte == 101) | (byte == 114))
         ) | (
-            (byte == 100) & (second[at] == 101) & (third[at] == 108) & (fourth[at] == 105)
-            & (fifth[at] == 109)
+            (byte == 100) & (b[at] == 101) & (c[at] == 108) & (d[at] == 105) & (e[at] == 109)
         )  # fmt: skip
-    for at in range(count):  # asc[iim]ath in any case, AM_
-        ascii_math |= (
-            ((first[at] | 32) == 105) & ((second[at] | 32) == 105) & ((third[at] | 32) == 109)
-        ) | ((first[at] == 65) & (second[at] == 77) & (third[at] == 95))
-    return (
-        configured * CONFIGURES_MACROS | defined * DEFINES_MACROS
-        | delimited * CHOOSES_DELIMITERS | ascii_math * LOADS_ASCIIMATH
-    )  # fmt: skip
+    for at in range(size):  # asc[iim]ath in any case, AM_
+        ascii_math |= (((a[at] | 32) == 105) & ((b[at] | 32) == 105) & ((c[at] | 32) == 109)) | (
+            (a[at] == 65) & (b[at] == 77) & (c[at] == 95)
+        )
+    return delimited * CHOOSES_DELIMITERS | ascii_math * LOADS_ASCIIMATH
 
 
 @kernel

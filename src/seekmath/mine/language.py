@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from seekmath.mine.byte_masks import WIDTH, blank, first, high, letter, word
 from seekmath.mine.compiled import kernel
 
 _SAMPLE = 4000
@@ -17,9 +18,11 @@ def language_of(text: str) -> str:
     rest = np.empty(len(sample) + 1, np.uint8)
     words, english, hanzi, size = _count(sample, _PACKED, rest)
     if size:
-        tokens = rest[:size].tobytes().decode().lower().split()
+        others = rest[:size].tobytes().decode()
+        # The one letter that is two characters, of which one is no letter, in lower case.
+        tokens = (others.lower() if "İ" in others else others).split()
         words += sum(map(str.isalpha, tokens))
-        english += sum(map(_ENGLISH.__contains__, tokens))
+        english += sum(token.lower() in _ENGLISH for token in tokens if token.isascii())
     if hanzi > 0.3 * (hanzi + words):
         return "zh"
     return "en" if english >= 0.06 * max(1, words) else "other"
@@ -36,6 +39,17 @@ def _count(
     words = common = hanzi = size = at = 0
     while at < len(text):
         start, packed, letters, plain = at, np.uint32(0), True, True
+        if at + WIDTH <= len(text):
+            length = first(blank(text, at))
+            if length < WIDTH and first(high(text, at)) > length:
+                if length and first(~letter(text, at)) >= length:
+                    words += 1
+                    if length <= 4:
+                        packed = np.uint32((word(text, at) | 0x20202020) & ((1 << 8 * length) - 1))
+                        for common_word in english:
+                            common += common_word == packed
+                at += length + 1
+                continue
         while at < len(text):
             byte = text[at]
             if byte == 32 or 9 <= byte <= 13 or 28 <= byte <= 31:
@@ -57,7 +71,7 @@ def _count(
             words += 1
             if length <= 4:
                 packed >>= np.uint32(32 - 8 * length)
-                for word in english:
-                    common += word == packed
+                for common_word in english:
+                    common += common_word == packed
         at += 1
     return words, common, hanzi, size

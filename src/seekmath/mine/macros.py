@@ -33,7 +33,7 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
 def page_macros(source: bytes, hints: int) -> Macros:
-    """Macros of a page in UTF-8, of which ``hints`` are the ``page_hints``; empty for most."""
+    """Macros of a page in UTF-8, of which ``hints`` are the ``macro_hints``; empty for most."""
     macros: Macros = {}
     if hints & CONFIGURES_MACROS:
         for window in _windows(source, b"acros", 1):

@@ -55,7 +55,7 @@ def _running(blocks: Ints, count: int) -> Ints:
 
 
 @kernel
-def content_range(
+def _content_range(
     blocks: Ints, count: int, kind: Ints, flags: Ints, close: Ints, properties: Ints
 ) -> tuple[int, int]:
     """First and last token (exclusive) of the element that holds the page's content.
@@ -83,7 +83,7 @@ def content_range(
 
 
 @kernel
-def keep_blocks(blocks: Ints, low: int, high: int) -> NDArray[np.bool_]:
+def _keep_blocks(blocks: Ints, low: int, high: int) -> NDArray[np.bool_]:
     """Blocks of the content: inside its element, not mostly links; whole rows of tables."""
     keep = np.zeros(len(blocks), np.bool_)
     row = 0
@@ -110,7 +110,7 @@ def keep_blocks(blocks: Ints, low: int, high: int) -> NDArray[np.bool_]:
 
 
 @kernel
-def join_blocks(
+def _join_blocks(
     out: Bytes, blocks: Ints, keep: NDArray[np.bool_]
 ) -> tuple[Bytes, NDArray[np.int64]]:
     """The kept blocks as one text, and (begin, end, signs) of those that may hold formulas."""
@@ -179,3 +179,18 @@ def join_blocks(
         text[at], text[at + 1] = 32, 124
         at += 2
     return text[:at], special[:found]
+
+
+@kernel
+def content(
+    out: Bytes, blocks: Ints, count: int, kind: Ints, flags: Ints, close: Ints, properties: Ints
+) -> tuple[Bytes, NDArray[np.int64]]:
+    """The content of a page as one text, and (begin, end, signs) where it may hold formulas.
+
+    Args:
+        out, blocks: ``write_blocks``.
+        count, kind, flags, close: ``tokenize`` and ``nest``.
+        properties: bits of each known tag.
+    """
+    low, high = _content_range(blocks, count, kind, flags, close, properties)
+    return _join_blocks(out, blocks, _keep_blocks(blocks, low, high))

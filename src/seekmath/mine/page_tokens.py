@@ -56,9 +56,7 @@ def read_tokens(source: bytes) -> Tokens:
     )  # fmt: skip
     if count < 0:
         raise HostilePage(f"more than {_MOST_TAGS} tags")
-    deepest, close, letters, title, heading = nest(
-        count, kind, flags, names.PROPERTIES, MOST_DEPTH
-    )
+    deepest, close, letters, title, heading = nest(count, kind, flags, names.PROPERTIES, MOST_DEPTH)
     if deepest < 0:
         raise HostilePage(f"nested deeper than {MOST_DEPTH}")
     return Tokens(

@@ -9,7 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from seekmath.mine.asciimath import asciimath_to_latex
-from seekmath.mine.html_tokens import CHOOSES_DELIMITERS, LOADS_ASCIIMATH, page_hints
+from seekmath.mine.html_tokens import (
+    CHOOSES_DELIMITERS,
+    LOADS_ASCIIMATH,
+    macro_hints,
+    style_hints,
+)
 from seekmath.mine.macros import Macros, page_macros
 from seekmath.mine.marks import MARKS, mark
 
@@ -41,7 +46,7 @@ class TextStyle:
 
     @cached_property
     def _hints(self) -> int:
-        return page_hints(np.frombuffer(self._source, np.uint8))
+        return style_hints(np.frombuffer(self._source, np.uint8))
 
     @cached_property
     def dollars(self) -> bool:
@@ -65,7 +70,8 @@ class TextStyle:
     @cached_property
     def macros(self) -> Macros:
         """The macros that it defines."""
-        return page_macros(self._source, self._hints)
+        hints = macro_hints(np.frombuffer(self._source, np.uint8))
+        return page_macros(self._source, hints)
 
 
 def mark_text(text: str, style: TextStyle) -> str:
