@@ -107,7 +107,7 @@ def test_kernels_compile_once_also_where_the_install_is_read_only(tmp_path):
     source = Path(sys.modules["seekmath"].__file__).parent
     (package / "mine").mkdir(parents=True)
     (package / "__init__.py").write_text((source / "__init__.py").read_text())
-    for name in ("mine/__init__.py", "mine/compiled.py"):
+    for name in ("mine/__init__.py", "mine/compiled.py", "mine/limits.py"):
         (package / name).write_text((source / name).read_text())
     kernel = (
         "from seekmath.mine.compiled import kernel\n\n\n@kernel\ndef one(x):\n    return x + 1\n"
