@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--size", default="laptop", show_default=True, help="nano, laptop, workstation, gpu.")
 @click.option("--seeds", type=int, help="Trainings of each arm.  [default: the size's]")
+@click.option(
+    "--seed",
+    "only",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Run the stages of this seed alone, without verdicts: a process a seed, then one for all.",
+)
 @click.option("--out", default="runs/reproduce", show_default=True, help="Folder of all runs.")
 @click.option("--threads", type=int, help="CPU threads; 0 leaves torch's choice.")
 @click.option("--list", "listing", is_flag=True, help="Say what each claims, costs and has done.")
@@ -31,6 +38,7 @@ def reproduce(
     names: tuple[str, ...],
     size: str,
     seeds: int | None,
+    only: tuple[int, ...],
     out: str,
     threads: int | None,
     listing: bool,
@@ -68,7 +76,10 @@ def reproduce(
             raise BadInput(unknown("NAME", name, [*EXPERIMENTS, *ALSO]))
     if not names:
         raise BadInput(f"name an experiment: {', '.join(EXPERIMENTS)}; --list says more")
-    _run(names, chosen, numbers, Path(out), quiet)
+    if only:
+        _run_seeds(names, chosen, only, Path(out), quiet)
+    else:
+        _run(names, chosen, numbers, Path(out), quiet)
 
 
 def _sized(size: "Size", threads: int | None) -> "Size":
@@ -93,6 +104,19 @@ def _run(names: tuple[str, ...], size: "Size", seeds: list[int], out: Path, quie
             path = run_experiment(name, EXPERIMENTS[name], size, seeds, out, display, command)
         Console().print(Markdown(experiment_section(read_json(path), path.name)))
         click.echo(f"result: {path}")
+
+
+def _run_seeds(
+    names: tuple[str, ...], size: "Size", seeds: tuple[int, ...], out: Path, quiet: bool
+) -> None:
+    from seekmath.core.log import Display
+    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.runner import run_seed
+
+    for name in names:
+        for seed in seeds:
+            with Display(quiet=quiet) as display:
+                run_seed(name, EXPERIMENTS[name].stages(size), size, seed, out, display)
 
 
 def _list(size: "Size", seeds: list[int], out: Path) -> None:

@@ -63,7 +63,7 @@ def _arm(size: Size, name: str, kinds: list[str], **text: Any) -> Stages:
                 "problems": PROBLEMS,
                 **size.sft,
                 "kinds": kinds,
-                "epochs": 1,
+                "epochs": size.trial_epochs,
             },
         ),
     }
@@ -133,7 +133,7 @@ TABLE_1 = Experiment(
     },
     differs="In the paper's rows stand MathPile for papers, OpenWebMath for the first round and"
     " Proof-Pile-2 for the mix (papers : web : code as 2 : 4 : 1). The paper asks base models with"
-    " worked examples; here every model is fine-tuned for one epoch on the same solutions first.",
+    " worked examples; here every model is fine-tuned briefly on the same solutions first.",
 )
 
 

@@ -122,34 +122,30 @@ FIGURE_5 = Experiment(
 # Figure 6
 
 
-def _rounds(size: Size) -> Stages:
-    steps = size.grpo["steps"] // size.iterations
-    return {
-        f"iteration-{number}": {
-            "reward_model": "reward/model",
-            "iterations": number,
-            "steps": number * steps,
-            "reward_lr": 1.0e-4,
-        }
-        for number in range(1, size.iterations + 1)
+def _iterations(size: Size) -> dict[str, str]:
+    """The model at the end of each outer iteration of one run."""
+    models = {
+        f"iteration-{number}": f"iterative/iterations/{number:02d}/reference"
+        for number in range(1, size.iterations)
     }
+    return {**models, f"iteration-{size.iterations}": "iterative/model"}
 
 
 def _figure_6_stages(size: Size) -> Stages:
-    arms = {name: reinforced(size, **changes) for name, changes in _rounds(size).items()}
-    arms["grpo-outcome"] = reinforced(size, **_METHODS["grpo-outcome"])
-    models = {"sft": "sft/model", **{name: f"{name}/model" for name in arms}}
+    outcome = _METHODS["grpo-outcome"]
+    models = {"sft": "sft/model", **_iterations(size), "grpo-outcome": "grpo-outcome/model"}
     return {
         **tuned(size),
         "reward": _reward_stages(size)["reward"],
-        **arms,
+        "iterative": reinforced(size, **outcome, iterations=size.iterations, reward_lr=1.0e-4),
+        "grpo-outcome": reinforced(size, **outcome),
         "evaluate-iterations": measured(size, models, [_GSM]),
     }
 
 
 def _figure_6(run: Path, size: Size) -> Measured:
     folder = run / "evaluate-iterations"
-    names = ("sft", *_rounds(size), "grpo-outcome")
+    names = ("sft", *_iterations(size), "grpo-outcome")
     return {name: {_GSM: greedy(folder, name, _GSM)} for name in names}
 
 

@@ -1,8 +1,9 @@
 """Sizes of the re-enactment: what the same experiment costs on a laptop and beyond.
 
 ``nano`` shows in minutes that an experiment runs; its figures mean nothing. ``laptop`` is for two
-cores and thirty minutes an experiment and seed. Nothing here was tuned for a claim to hold: steps
-and learning rates are those of recipes/laptop.yaml.
+cores: about thirty minutes an experiment with its three seeds, beside what it shares with others.
+Nothing here was tuned for a claim to hold: learning rates are those of recipes/laptop.yaml, steps
+what the minutes allow.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ class Size:
     Attributes:
         seeds: trainings of each arm.
         samples: K of Maj@K and Pass@K.
-        trial_steps: pre-training steps of an arm that compares corpora or schedules.
+        trial_steps, trial_epochs: pre-training steps and fine-tuning of an arm that compares
+            corpora or schedules.
         iterations: outer iterations of iterative GRPO; they divide its steps.
         device, threads: where the models run.
     """
@@ -32,7 +34,8 @@ class Size:
     mine: dict[str, Any] = field(default_factory=dict)
     vocab_size: int = 1536
     max_new_tokens: int = 80
-    trial_steps: int = 800
+    trial_steps: int = 500
+    trial_epochs: float = 0.5
     iterations: int = 3
     threads: int = 2
     device: str = "auto"
@@ -80,13 +83,13 @@ SIZES = {
         "laptop",
         seeds=3,
         samples=64,
-        world={"pages": 12_000, "corpora": _TEXTS},
+        world={"pages": 12_000, "gsm8k_size": 400, "corpora": _TEXTS},
         mine=_MINE,
-        pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
+        pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 1600,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
-        sft={**_SFT, "epochs": 3},
-        reward={"questions": 300, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
-        grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 99},
+        sft={**_SFT, "epochs": 2},
+        reward={"questions": 200, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
+        grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 60},
     ),
 }  # fmt: skip
 #: Workstation and GPU: larger models, more steps and seeds; on a GPU threads do not matter.

@@ -14,7 +14,7 @@ from seekmath.core.files import read_parquet, whole_folder, write_parquet
 from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.core.seeds import derive, rng
-from seekmath.model.folder import save_weights
+from seekmath.model.folder import load_weights, save_model, save_weights
 from seekmath.rl.method import Setup
 from seekmath.rl.settings import GrpoSettings
 from seekmath.train.reward_data import LabelPlan, Solution, label_steps, read_solutions
@@ -39,13 +39,12 @@ def begin_iteration(setup: Setup, job: Job, iteration: int) -> None:
             with whole_folder(folder / name) as scratch:
                 save_weights(dict(model.named_parameters()), scratch)
         # Last, since its presence says that the iteration is ready.
-        with whole_folder(folder / "reference") as scratch:
-            save_weights(dict(setup.policy.named_parameters()), scratch)
+        save_model(setup.policy, folder / "reference", setup.settings.model)
         job.say(f"  iteration {iteration + 1} of {setup.settings.iterations} begins")
     for name, model in setup.rewards.models.items():
         _restore(model, folder / name)
     if setup.frozen is not setup.policy:
-        weights = load_file(folder / "reference" / "model.safetensors")
+        weights = load_weights(folder / "reference")
         setup.frozen.load_state_dict(weights, strict=False)
 
 
