@@ -3,10 +3,13 @@
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -148,12 +151,11 @@ def test_killed_in_the_middle_no_finished_question_is_asked_again(tmp_path: Path
     assert not journal.exists()
 
 
-@pytest.mark.slow
-def test_transformers_serve(model_folder: Path, sums: Path, tmp_path: Path):
-    """The server of the package transformers, on the tiny model: the same greedy answers."""
-    import socket
-    import urllib.request
-
+@pytest.fixture(scope="module")
+def transformers_serve(
+    model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """The server of the package transformers with the tiny model: its address, and its log."""
     script = Path(sys.executable).parent / "transformers"
     needed = ("transformers", "fastapi", "openai", "uvicorn")
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
@@ -163,24 +165,32 @@ def test_transformers_serve(model_folder: Path, sums: Path, tmp_path: Path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     call = [script, "serve", str(model_folder), "--port", str(port), "--device", "cpu"]
-    with open(tmp_path / "log", "w") as log:
+    logged = tmp_path_factory.mktemp("serve") / "log"
+    with open(logged, "w") as log:
         server = subprocess.Popen(
             call, stdout=log, stderr=log, env={**os.environ, "HF_HUB_OFFLINE": "1"}
         )
     try:
-        for _ in range(240):
+        for _ in range(480):
             time.sleep(0.5)
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
                 break
             except OSError:
-                assert server.poll() is None, (tmp_path / "log").read_text()
-        settings = plan(f"http://127.0.0.1:{port}/v1", sums, api="completions", max_new_tokens=10)
-        settings = settings.model_copy(update={"served": {"m": str(model_folder)}})
-        results(settings, tmp_path / "theirs")
+                assert server.poll() is None, logged.read_text()
+        yield f"http://127.0.0.1:{port}/v1", logged
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.mark.slow
+def test_transformers_serve_gives_the_same_greedy_answers(
+    transformers_serve: tuple[str, Path], model_folder: Path, sums: Path, tmp_path: Path
+):
+    settings = plan(transformers_serve[0], sums, api="completions", max_new_tokens=10)
+    settings = settings.model_copy(update={"served": {"m": str(model_folder)}})
+    results(settings, tmp_path / "theirs")
     ours = EvaluateSettings(models={"m": str(model_folder)}, benchmarks=str(sums),
                             max_new_tokens=10)  # fmt: skip
     results(ours, tmp_path / "ours")
@@ -189,3 +199,29 @@ def test_transformers_serve(model_folder: Path, sums: Path, tmp_path: Path):
         for name in ("theirs", "ours")
     ]
     assert texts[0] == texts[1]
+
+
+@pytest.mark.slow
+def test_killed_while_transformers_serve_answers_and_resumed(
+    transformers_serve: tuple[str, Path], model_folder: Path, tmp_path: Path
+):
+    url, logged = transformers_serve
+    rows = [{"id": f"s{n}", "question": f"What is {n} + 2?", "answer": n + 2} for n in range(24)]
+    write_jsonl(tmp_path / "sums.jsonl", rows)
+    call = command(url, tmp_path / "sums.jsonl", tmp_path / "out")
+    call[call.index("--model") + 1] = f"tiny={model_folder}"
+    call += ["--api", "completions", "--max-new-tokens", "10"]
+    journal = tmp_path / "out/samples/.tiny-sums.jsonl"
+    before = logged.read_text().count("POST /v1/completions")
+    process = subprocess.Popen(call)
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 4:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = journal.read_bytes().count(b"\n")
+    assert 4 <= kept < 24
+    subprocess.run(call, check=True)
+    asked = logged.read_text().count("POST /v1/completions") - before
+    assert 24 <= asked <= 26  # two were under way when it was killed
+    assert read_json(tmp_path / "out/results.json")["tiny/sums/greedy"]["n"] == 24
