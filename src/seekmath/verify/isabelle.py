@@ -208,7 +208,7 @@ def _errors(done: dict[str, Any]) -> list[str]:
     for node in done.get("nodes", []):
         found += [_plain(one["message"]) for one in node["messages"] if one["kind"] == "error"]
         status = node["status"]
-        if not found and (status["failed"] or status["unprocessed"] or status["canceled"]):
+        if not found and any(map(status.get, ("failed", "unprocessed", "canceled"))):
             found.append("Isabelle did not finish the theory")
     if not found and not (done.get("ok") and done.get("nodes")):
         found.append("Isabelle did not take the theory")
