@@ -106,11 +106,11 @@ def test_kernels_compile_once_also_where_the_install_is_read_only(tmp_path):
     package = tmp_path / "site" / "seekmath"
     source = Path(sys.modules["seekmath"].__file__).parent
     (package / "mine").mkdir(parents=True)
-    (package / "__init__.py").write_text((source / "__init__.py").read_text())
-    for name in ("mine/__init__.py", "mine/compiled.py", "mine/limits.py"):
+    (package / "core").mkdir()
+    for name in ("__init__.py", "mine/__init__.py", "core/__init__.py", "core/compiled.py"):
         (package / name).write_text((source / name).read_text())
     kernel = (
-        "from seekmath.mine.compiled import kernel\n\n\n@kernel\ndef one(x):\n    return x + 1\n"
+        "from seekmath.core.compiled import kernel\n\n\n@kernel\ndef one(x):\n    return x + 1\n"
     )
     (package / "mine" / "one.py").write_text(kernel)
     (package / "mine" / "__pycache__").write_text("a file where numba's folder would be")
