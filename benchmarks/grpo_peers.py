@@ -22,6 +22,7 @@ import torch
 from seekmath.core.functions import load_function
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
+from seekmath.model.filed import put_in_file
 from seekmath.model.folder import load_model, save_model
 from seekmath.model.linear import PRECISIONS, compute_in
 from seekmath.model.sizes import ModelConfig
@@ -154,6 +155,8 @@ class Ours:
             for n, row in enumerate(read_prompts(folder))
         ]
         self.setup = Setup(self.settings, policy, frozen, questions, tokenizer, rewards, 0)
+        if self.settings.reference_in == "file":
+            self.setup = dataclasses.replace(self.setup, let_go=put_in_file(frozen, folder))
         self.method = METHODS[self.settings.method](self.setup)
         self.optimizer = make_adamw(policy, self.settings)
         self.lines: list[dict[str, Any]] = []

@@ -34,7 +34,8 @@ class Setup:
     """What a method is built from.
 
     ``frozen`` is the policy as it was handed over, or as the present iteration began with it;
-    ``run`` executes programs, where any are to be run.
+    ``let_go`` frees what it holds of memory until it is asked again; ``run`` executes programs,
+    where any are to be run.
     """
 
     settings: GrpoSettings
@@ -45,6 +46,7 @@ class Setup:
     rewards: Rewards
     seed: int
     run: Run | None = None
+    let_go: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,11 @@ class GrpoSettings(OptimizerSettings):
     lora_alpha: float = Field(
         16.0, gt=0, description="Weight of the additions: they count by alpha / rank."
     )
+    reference_in: Literal["memory", "file"] = Field(
+        "memory",
+        description="file: the reference's weights lie in a file of the output folder and take"
+        " memory only while they are read, before there are gradients (CPU).",
+    )
     temperature: float = Field(1.0, gt=0, description="Temperature of sampling and of the policy.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling; 1 samples from all.")
     max_new_tokens: int = Field(1024, ge=1, description="Longest completion (paper: 1,024).")
@@ -268,6 +273,8 @@ class GrpoSettings(OptimizerSettings):
             raise ValueError(f"supervision: process is for method grpo, not {self.method}")
         if self.lora_rank and self.iterations > 1:
             raise ValueError("lora_rank: the reference is the base, so iterations must be 1")
+        if self.lora_rank and self.reference_in == "file":
+            raise ValueError("reference_in: with lora_rank the reference takes no memory anyway")
         if self.steps % self.iterations:
             raise ValueError(f"steps: {self.steps} must be a multiple of iterations")
         return self

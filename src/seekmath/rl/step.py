@@ -15,7 +15,7 @@ from seekmath.rl.probe import sampler_gap
 from seekmath.rl.rollout import Judged
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.shares import gathered, share
-from seekmath.rl.update import Meter, accumulate, plan_chunks
+from seekmath.rl.update import Meter, accumulate, plan_chunks, read_reference
 from seekmath.train.optimizer import learning_rate, update
 from seekmath.verify.execution import Execution
 
@@ -85,6 +85,8 @@ def _update(
     # Before the update: the model must still be the one that drew.
     probed = None if _sees_the_sampler(settings) else _probe(setup, credits)
     skipped = "" if known else "no output has a reward"
+    read_reference(reference, chunks, settings)
+    setup.let_go()
     for _ in range(settings.updates_per_batch if known else 0):
         meters.append(accumulate(policy, reference, chunks, method, settings))
         try:

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from seekmath.core.files import BadInput, write_parquet
@@ -17,6 +18,7 @@ from seekmath.core.job import Job
 from seekmath.core.records import SAMPLE
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
+from seekmath.model.filed import put_in_file
 from seekmath.model.folder import load_model, save_model
 from seekmath.model.host import use_cpu
 from seekmath.model.linear import PRECISIONS, compute_in
@@ -72,6 +74,8 @@ def _reinforce(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     questions, dropped = read_questions(settings, tokenizer, context)
     with opened_rewards(settings, tokenizer) as (rewards, run):
         setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed, run)
+        if settings.reference_in == "file" and frozen is not policy:
+            setup = replace(setup, let_go=put_in_file(frozen, job.out))
         run_method(setup, METHODS[settings.method](setup), job)
     if is_first():
         save_model(merged(policy), job.out / "model", settings.model)
@@ -87,7 +91,10 @@ def load_policy(settings: GrpoSettings, seed: int) -> tuple[Decoder, Decoder]:
     Where nothing asks for the latter, no memory goes to a copy: it is the policy itself; nor with
     LoRA, where it has the base's own weights.
     """
-    policy = load_model(settings.model, str(pick_device(settings.device)))
+    device = pick_device(settings.device)
+    if settings.reference_in == "file" and device.type != "cpu":
+        raise BadInput(f"reference_in: file is for the CPU, not {device.type}; use memory")
+    policy = load_model(settings.model, str(device))
     compute_in(policy, PRECISIONS[settings.precision])
     if settings.lora_rank:
         base = twin(policy)

@@ -91,9 +91,9 @@ def accumulate(
     tokens = sum(int(part.written_NT.sum()) for part in parts)
     outputs, tokens = map(int, summed([outputs, tokens]))
     scale = Scale(settings.loss_mean, outputs, tokens, settings.max_new_tokens)
+    read_reference(reference, chunks, settings)
     for chunk in chunks:
         shared = SharedPrompts(policy, chunk.prompts)
-        _reference_logprobs(reference, chunk, settings)
         for part in chunk.parts:
             found = shared.logprobs(
                 part.prompt_N, part.completions, temperature=settings.temperature
@@ -106,6 +106,20 @@ def accumulate(
         shared.backward()
     sum_gradients(policy)
     return _of_all_ranks(meter)
+
+
+@torch.no_grad()
+def read_reference(reference: Decoder | None, chunks: list[Chunk], settings: GrpoSettings) -> None:
+    """Note the reference's log-probabilities, where they are not noted yet."""
+    for chunk in chunks:
+        if reference is None or chunk.parts[0].reference_NT is not None:
+            continue
+        shared = SharedPrompts(reference, chunk.prompts)
+        for part in chunk.parts:
+            found = shared.logprobs(
+                part.prompt_N, part.completions, temperature=settings.temperature
+            )
+            part.reference_NT = found.logprob_NT
 
 
 def _of_all_ranks(meter: Meter) -> Meter:
@@ -176,16 +190,6 @@ def _partners(pair_N: list[int]) -> list[int]:
 def _padded(rows: list[list[float]], device: torch.device) -> Tensor:
     width = max(map(len, rows))
     return torch.tensor([row + [0.0] * (width - len(row)) for row in rows], device=device)
-
-
-@torch.no_grad()
-def _reference_logprobs(reference: Decoder | None, chunk: Chunk, settings: GrpoSettings) -> None:
-    if reference is None or chunk.parts[0].reference_NT is not None:
-        return
-    shared = SharedPrompts(reference, chunk.prompts)
-    for part in chunk.parts:
-        found = shared.logprobs(part.prompt_N, part.completions, temperature=settings.temperature)
-        part.reference_NT = found.logprob_NT
 
 
 def _token_batch(part: Part, found: TokenLogprobs) -> TokenBatch:
