@@ -25,7 +25,7 @@ from torch import nn
 from seekmath.core.job import Job
 from seekmath.corpus.packing import Rows, stack, stream_row
 from seekmath.corpus.shards import Shard
-from seekmath.model.decoder import rotate, rotation_angles
+from seekmath.model.decoder import rotation_angles
 from seekmath.model.parallel import ALONE
 from seekmath.model.sizes import ModelConfig, sized
 from seekmath.train.loop import Hooks, Pace, train
@@ -189,6 +189,11 @@ class Plain(nn.Module):
             x = x + layer["down"](F.silu(gate) * up)
         logits = F.linear(F.rms_norm(x, (x.shape[-1],)), self.embed.weight)
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+
+
+def rotate(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
+    swapped = torch.cat(x.chunk(2, dim=-1)[::-1], dim=-1)
+    return torch.addcmul(x * cosine, swapped, sine)
 
 
 def plain_loop(config: ModelConfig, batches: list[Rows], precision: str) -> float:

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
 from seekmath.model.attention import attend, document_plan
+from seekmath.model.fused import gated, rms_norm, rotate
 from seekmath.model.linear import Linear, Multiplies
 from seekmath.model.sizes import ModelConfig
 
@@ -33,7 +33,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the last dimension."""
-        return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+        return rms_norm(x, self.weight, self.eps)
 
 
 @dataclass
@@ -78,9 +78,8 @@ class Attention(nn.Module):
         q, k, v = (part.view(rows, length, -1, self.config.head_dim) for part in (q, k, v))
         if self.config.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         q, k = rotate(q, *rotation), rotate(k, *rotation)
-        mixed_BHTD = mix(q, k, v)
+        mixed_BHTD = mix(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.o_proj(mixed_BHTD.transpose(1, 2).reshape(rows, length, -1))
 
 
@@ -95,7 +94,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Widen, gate, narrow."""
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(gated(self.gate_proj(x), self.up_proj(x)))
 
 
 class Layer(nn.Module):
@@ -165,7 +164,7 @@ class Decoder(Multiplies):
         )
         half = angles.shape[-1] // 2
         sine = torch.cat([-angles[..., :half].sin(), angles[..., half:].sin()], dim=-1)
-        rotation = (angles.cos()[:, None].to(x_BTC.dtype), sine[:, None].to(x_BTC.dtype))
+        rotation = (angles.cos().to(x_BTC.dtype), sine.to(x_BTC.dtype))
         for number, layer in enumerate(self.model.layers):
             mix = partial(attend, seen=seen) if cache is None else partial(cache.mix, number)
             x_BTC = layer(x_BTC, rotation, mix)
@@ -202,12 +201,6 @@ def rotation_angles(length: int, head_dim: int, theta: float) -> Tensor:
     powers = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
     angles = torch.outer(torch.arange(length, dtype=torch.float32), theta**-powers)
     return torch.cat([angles, angles], dim=-1)
-
-
-def rotate(x_BHTD: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn each pair (d, d + D/2) by its position's angle; ``sine`` has its sign for each half."""
-    swapped_BHTD = torch.cat(x_BHTD.chunk(2, dim=-1)[::-1], dim=-1)
-    return torch.addcmul(x_BHTD * cosine, swapped_BHTD, sine)
 
 
 def initialise(model: nn.Module, seed: int) -> None:

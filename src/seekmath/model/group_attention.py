@@ -19,7 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seekmath.model import kernels
 from seekmath.model.decoder import LayerCache
+from seekmath.model.fused import array, arrays, is_plain
 
 # Completions of a lot differ in length by at most this ratio, so that little of it is padding.
 _LENGTH_RATIO = 1.25
@@ -45,6 +47,7 @@ class Lot:
     """
 
     token_NT: Tensor
+    length_N: Tensor
     back_X: Tensor
     token_X: Tensor
     whole: bool
@@ -97,7 +100,8 @@ def _lot(places: list[tuple[int, int]], device: Any) -> Lot:
     inside_NT = place_T < length_N1
     token_NT = start_N1 + torch.minimum(place_T, length_N1 - 1)
     back_X = inside_NT.flatten().nonzero()[:, 0]
-    return Lot(token_NT, back_X, token_NT[inside_NT], bool(inside_NT.all()))
+    whole = bool(inside_NT.all())
+    return Lot(token_NT, length_N1[:, 0], back_X, token_NT[inside_NT], whole)
 
 
 class GroupAttention:
@@ -150,10 +154,11 @@ class _Attention(torch.autograd.Function):
             keys, values = pk[prompt], pv[prompt]
             pairs, heads = keys.shape[0], q.shape[1]
             to_rows = _by_pair(to_mixed[tokens], pairs)
-            weights = weights * _by_pair(share_MH[tokens, :, None], pairs)
-            to_pv[prompt] += torch.bmm(weights.transpose(1, 2), to_rows)
+            share = _by_pair(share_MH[tokens, :, None], pairs)
             to_score = torch.bmm(to_rows, values.transpose(1, 2))
-            to_score.sub_(_by_pair(mean_MH1[tokens], pairs)).mul_(weights)
+            mean = _by_pair(mean_MH1[tokens], pairs)
+            weights = _softmax_back(weights, share, mean, to_score)
+            to_pv[prompt] += torch.bmm(weights.transpose(1, 2), to_rows)
             to_q[tokens].add_(_by_token(torch.bmm(to_score, keys), heads), alpha=scale)
             rows = _by_pair(q[tokens], pairs)
             to_pk[prompt] += torch.bmm(to_score.transpose(1, 2), rows) * scale
@@ -186,9 +191,13 @@ def _attend_own(
     for lot in lots:
         length = lot.token_NT.shape[1]
         rows, keys, values = (_laid_out(x, lot, pairs) for x in (q, k, v))
-        ahead_TT = torch.full((length, length), -torch.inf, dtype=q.dtype, device=q.device).triu(1)
-        ahead = ahead_TT.repeat(heads // pairs, 1).expand(len(rows), -1, -1)
-        weights, log = _softmax(torch.baddbmm(ahead, rows, keys.transpose(1, 2), alpha=scale))
+        if is_plain(rows):
+            weights, log = _softened(_scaled(rows, keys.transpose(1, 2), scale), causal=True)
+        else:
+            ahead_TT = rows.new_full((length, length), -torch.inf).triu(1)
+            ahead = ahead_TT.repeat(heads // pairs, 1).expand(len(rows), -1, -1)
+            scores = torch.baddbmm(ahead, rows, keys.transpose(1, 2), alpha=scale)
+            weights, log = _softmax(scores)
         _put_back(mixed_MHD, torch.bmm(weights, values), lot)
         _put_back(log_MH[:, :, None], log, lot)
         every.append(weights)
@@ -213,12 +222,11 @@ def _back_own(
         if not lot.whole:
             # Padding repeats a token: what it sends back must not count twice.
             share = share * _inside(lot, share)
-        weights = weights * share
-        _put_back(to_v, torch.bmm(weights.transpose(1, 2), to_rows), lot)
         to_score = torch.bmm(to_rows, values.transpose(1, 2))
-        to_score.sub_(_laid_out(mean_MH1, lot, pairs)).mul_(weights)
-        _put_back(to_q, torch.bmm(to_score, keys).mul_(scale), lot)
-        _put_back(to_k, torch.bmm(to_score.transpose(1, 2), rows).mul_(scale), lot)
+        weights = _softmax_back(weights, share, _laid_out(mean_MH1, lot, pairs), to_score)
+        _put_back(to_v, torch.bmm(weights.transpose(1, 2), to_rows), lot)
+        _put_back(to_q, torch.bmm(to_score, keys), lot, scale)
+        _put_back(to_k, torch.bmm(to_score.transpose(1, 2), rows), lot, scale)
     return to_q, to_k, to_v
 
 
@@ -237,10 +245,31 @@ def _scaled(rows: Tensor, keys: Tensor, scale: float) -> Tensor:
 
 def _softmax(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Softmax over the last dimension, and the logarithm of its normaliser with a last one of 1."""
+    if is_plain(scores):
+        return _softened(scores, causal=False)
     weights = torch.softmax(scores, dim=-1)
     # At the largest score: its weight is at least 1/S, so its logarithm is exact.
     top = scores.amax(dim=-1, keepdim=True)
     return weights, top - weights.amax(dim=-1, keepdim=True).log()
+
+
+def _softened(scores: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
+    """The same by a kernel, in place; ``causal``: under the own triangle of each turn of keys."""
+    log = scores.new_empty(*scores.shape[:2], 1)
+    kernels.soften(array(scores), causal, array(log[:, :, 0]))
+    return scores, log
+
+
+def _softmax_back(weights: Tensor, share: Tensor, mean: Tensor, to_score: Tensor) -> Tensor:
+    """The weights times their rows' share; ``to_score`` becomes the gradient of the scores."""
+    if is_plain(weights):
+        scaled = torch.empty_like(weights)
+        rows = (x.reshape(weights.shape[:2]) for x in (share, mean))
+        kernels.soften_back(*arrays(weights, *rows, to_score, scaled))
+        return scaled
+    scaled = weights * share
+    to_score.sub_(mean).mul_(scaled)
+    return scaled
 
 
 def _by_pair(x_MHX: Tensor, pairs: int) -> Tensor:
@@ -259,14 +288,25 @@ def _by_token(x: Tensor, heads: int) -> Tensor:
 def _laid_out(x_MHX: Tensor, lot: Lot, pairs: int) -> Tensor:
     """(M, H, X) as (N x K, E x T, X), padding filled with any token."""
     last, (rows, length) = x_MHX.shape[2], lot.token_NT.shape
+    if is_plain(x_MHX):
+        out_NHTX = x_MHX.new_empty(rows, x_MHX.shape[1], length, last)
+        kernels.lay_out(*arrays(x_MHX.contiguous(), lot.token_NT, out_NHTX))
+        return out_NHTX.view(rows * pairs, -1, last)
     taken = x_MHX.reshape(len(x_MHX), -1).index_select(0, lot.token_NT.flatten())
     apart = taken.view(rows, length, pairs, -1, last).permute(0, 2, 3, 1, 4)
     return apart.reshape(rows * pairs, -1, last)
 
 
-def _put_back(x_MHX: Tensor, laid_out: Tensor, lot: Lot) -> None:
-    """The way back: each token's place into ``x_MHX``."""
+def _put_back(x_MHX: Tensor, laid_out: Tensor, lot: Lot, scale: float = 1.0) -> None:
+    """The way back, times ``scale``: each token's place into ``x_MHX``."""
     last, (rows, length) = laid_out.shape[2], lot.token_NT.shape
+    if is_plain(x_MHX):
+        laid_out_NHTX = laid_out.view(rows, -1, length, last)
+        token_NT, length_N = arrays(lot.token_NT, lot.length_N)
+        kernels.put_back(array(laid_out_NHTX), token_NT, length_N, scale, array(x_MHX))
+        return
+    if scale != 1:
+        laid_out = laid_out * scale
     apart = laid_out.view(rows, x_MHX.shape[1], length, last).transpose(1, 2)
     flat = apart.reshape(rows * length, x_MHX.shape[1], last)
     x_MHX[lot.token_X] = flat if lot.whole else flat[lot.back_X]

@@ -64,7 +64,6 @@ class GroupCache:
 
     def __post_init__(self) -> None:
         self._own_bias: Tensor | None = None
-        self._arrange()
 
     @classmethod
     def begin(
@@ -90,18 +89,12 @@ class GroupCache:
         Returns:
             Whether tensors have another address or shape than in the last step.
         """
+        moved = self.make_room()
+        if self._own_bias is None:
+            self._arrange()
         keys = self.own[0].keys
         slot = self.step % self.limit
-        needed = min(self.step + 1, self.limit)
-        moved = needed > keys.shape[2]
-        if moved:
-            more = min(self.limit, max(2 * keys.shape[2], _FIRST_SLOTS)) - keys.shape[2]
-            self.own = [
-                LayerCache(F.pad(c.keys, (0, 0, 0, more)), F.pad(c.values, (0, 0, 0, more)))
-                for c in self.own
-            ]
-            keys = self.own[0].keys
-        self._seen = keys.shape[2] if self.fixed else needed
+        self._seen = keys.shape[2] if self.fixed else min(self.step + 1, self.limit)
         # Slots not yet in use are the oldest of the ring, and so hidden.
         age_S = (slot - torch.arange(self._seen, device=keys.device)) % self.limit
         hidden_RS = age_S > self.step - self.started_R[:, None]
@@ -115,6 +108,18 @@ class GroupCache:
             self._own_bias.copy_(bias)
             self._slot.fill_(slot)
         return moved
+
+    def make_room(self) -> bool:
+        """Have a slot for the tokens of this step; whether own slots were added."""
+        slots = self.own[0].keys.shape[2]
+        if min(self.step + 1, self.limit) <= slots:
+            return False
+        more = min(self.limit, max(2 * slots, _FIRST_SLOTS)) - slots
+        self.own = [
+            LayerCache(F.pad(c.keys, (0, 0, 0, more)), F.pad(c.values, (0, 0, 0, more)))
+            for c in self.own
+        ]
+        return True
 
     def end_step(self) -> None:
         """All layers have written: the next token takes the next slot."""

@@ -20,6 +20,7 @@ from seekmath.model.decoder import Decoder
 from seekmath.model.group_cache import GroupCache, Recorder
 from seekmath.model.linear import rounded_once
 from seekmath.model.replay import Replay
+from seekmath.model.token_step import TokenStep
 
 # Ended rows are dropped once they are this share of the batch: copying the cache costs too.
 _COMPACT_SHARE = 0.15
@@ -128,6 +129,7 @@ def _run(
 ) -> list[list[Completion]]:
     n, device = plan.n, plan.stops.device
     # Longest first: prompts of like length are prefilled together.
+    one = TokenStep(model) if TokenStep.serves(model) else None
     waiting = deque(sorted(range(len(prompts)), key=lambda p: -len(prompts[p])))
     done: list[list[Completion]] = [[Completion([], [], "")] * n for _ in prompts]
     rows: _Rows | None = None
@@ -142,7 +144,7 @@ def _run(
             cache = fresh_cache if cache is None else cache.join(fresh_cache)
         assert rows is not None
         assert cache is not None
-        _draw(plan, rows, _decode(model, rows, cache))
+        _draw(plan, rows, _decode(model, one, rows, cache))
         if plan.ended:
             _look(plan.ended, rows)
         over = int(rows.ended_R.sum())
@@ -202,8 +204,12 @@ def _fresh_rows(
     )
 
 
-def _decode(model: Decoder, rows: _Rows, cache: GroupCache) -> Tensor:
+def _decode(model: Decoder, one: TokenStep | None, rows: _Rows, cache: GroupCache) -> Tensor:
     """Feed each row's last token; the (R, V) logits of its next."""
+    if one is not None:
+        logits_RV = one(rows.last_R, rows.length_R, cache)
+        cache.end_step()
+        return logits_RV
     if cache.begin_step() and cache.fixed and rows.last_R.is_cuda:
         cache.replay = Replay(partial(_logits, model, cache), rows.last_R, rows.length_R)
     if cache.replay is None:
