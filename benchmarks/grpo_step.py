@@ -33,6 +33,8 @@ from grpo_peers import (
 )
 
 _PRECISIONS = ("fp32", "bf16")
+# Of ours: as quick as larger ones, in less memory.
+MICRO_TOKENS = 2048
 _PACKAGES = ("trl", "transformers", "accelerate")
 
 
@@ -40,7 +42,7 @@ def compare_steps(
     folder: Path, precision: str, steps: int, micro: int, matmul: str
 ) -> dict[str, Any]:
     """Both hands' steps in turn; ``matmul`` is torch's float32 matmul precision for TRL."""
-    ours = Ours(folder, precision=precision)
+    ours = Ours(folder, precision=precision, micro_batch_tokens=MICRO_TOKENS)
     seconds: list[float] = []
 
     def our_turn() -> None:
@@ -93,7 +95,7 @@ def compare_generation(folder: Path, precision: str, rounds: int) -> dict[str, f
 
     from seekmath.model.sampler import sample
 
-    ours = Ours(folder, precision=precision)
+    ours = Ours(folder, precision=precision, micro_batch_tokens=MICRO_TOKENS)
     eos = ours.setup.tokenizer.eos_id
     prompts = [row["ids"] for row in read_prompts(folder)[:QUESTIONS]]
     theirs = transformers.AutoModelForCausalLM.from_pretrained(
@@ -147,7 +149,7 @@ def compare_generation(folder: Path, precision: str, rounds: int) -> dict[str, f
 def peak(hand: str, folder: Path, precision: str, micro: int, steps: int = 2) -> dict[str, float]:
     """Peak resident memory of this process, and what it held before its first step, in GiB."""
     if hand == "ours":
-        ours = Ours(folder, precision=precision)
+        ours = Ours(folder, precision=precision, micro_batch_tokens=MICRO_TOKENS)
         before = _peak_gib()
         for _ in range(steps):
             ours.step()

@@ -61,6 +61,8 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight_C: Tensor, eps: float) -> Tensor:
         x_MC = x.reshape(-1, x.shape[-1]).contiguous()
+        # What numpy has seen keeps its memory, and sharded training takes that of weights away.
+        weight_C = weight_C.clone()
         out_MC, scale_M = torch.empty_like(x_MC), x_MC.new_empty(len(x_MC))
         kernels.norm(array(x_MC), array(weight_C), eps, array(out_MC), array(scale_M))
         ctx.save_for_backward(x_MC, weight_C, scale_M)
