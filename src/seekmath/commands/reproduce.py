@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 @click.option("--out", default="runs/reproduce", show_default=True, help="Folder of all runs.")
 @click.option("--threads", type=int, help="CPU threads; 0 leaves torch's choice.")
 @click.option("--list", "listing", is_flag=True, help="Say what each claims, costs and has done.")
-@click.option("--page", metavar="FILE", help="Write the page of all results to FILE and stop.")
+@click.option(
+    "--page",
+    metavar="FILE",
+    help="Write the page of all results to FILE (.html, else Markdown) and stop.",
+)
 @click.option(
     "--results",
     default="benchmarks/results",
@@ -53,7 +57,7 @@ def reproduce(
         \b
         seekmath reproduce --list
         seekmath reproduce figure-7 --size nano
-        seekmath reproduce --page docs/reproduction.md
+        seekmath reproduce --page reproduction.html
     """
     from seekmath.core.complaints import unknown
     from seekmath.core.files import BadInput
@@ -142,10 +146,12 @@ def _list(size: "Size", seeds: list[int], out: Path) -> None:
 
 def _write_page(page: str, results: Path) -> None:
     from seekmath.core.files import BadInput
+    from seekmath.reproduce.html import write_html
     from seekmath.reproduce.page import write_page
 
     files = sorted(results.glob("reproduce-*.json"))
     if not files:
         raise BadInput(f"--results: {results} holds no reproduce-*.json")
-    write_page(files, Path(page))
+    write = write_html if Path(page).suffix in (".html", ".htm") else write_page
+    write(files, Path(page))
     click.echo(f"written to {page}")

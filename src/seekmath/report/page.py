@@ -69,7 +69,7 @@ def write_report(
 def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
     """The page as text."""
     table = accuracies(run)
-    return _environment().get_template("report.html").render(
+    return environment().get_template("report.html").render(
         run=run,
         sections=_sections(run),
         facts=_facts(run),
@@ -94,7 +94,8 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
     )  # fmt: skip
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, which escape every text, with the filters for numbers."""
     environment = Environment(
         loader=PackageLoader("seekmath.report"),
         autoescape=True,

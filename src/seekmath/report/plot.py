@@ -321,11 +321,21 @@ class Dot:
     label: str
 
 
-def dot_chart(title: str, rows: Sequence[str], names: Sequence[str], dots: Sequence[Dot]) -> Chart:
-    """Dots with whiskers on labelled rows, x in per cent from 0 to 100; ``names`` are series."""
-    width, left, row_height = 760.0, 150.0, 12.0 * len(names) + 18
+def dot_chart(
+    title: str,
+    rows: Sequence[str],
+    names: Sequence[str],
+    dots: Sequence[Dot],
+    *,
+    x_label: str = "accuracy",
+    span: tuple[float, float] = (0.0, 1.0),
+    percents: bool = True,
+    width: float = 760.0,
+) -> Chart:
+    """Dots with whiskers on labelled rows; ``names`` are series, ``span`` the ends of x."""
+    left, row_height = 150.0, 12.0 * len(names) + 18
     bottom = 10 + row_height * len(rows)
-    x = Axis(0.0, 1.0, left, width - 20)
+    x = Axis(*span, left, width - 20)
     lines = []
     for colour, name in enumerate(names):
         path, marks = [], []
@@ -338,6 +348,6 @@ def dot_chart(title: str, rows: Sequence[str], names: Sequence[str], dots: Seque
     labels = [Tick(10 + row_height * (at + 0.5), name) for at, name in enumerate(rows)]
     summary = f"{title}. {'; '.join(dot.label for dot in dots)}."
     return Chart(
-        title, "accuracy", width, bottom + 40, left, 10, x.end, bottom,
-        x.ticks(10, percents=True), [], lines, summary, rows=labels,
+        title, x_label, width, bottom + 40, left, 10, x.end, bottom,
+        x.ticks(10 if width > 600 else 5, percents=percents), [], lines, summary, rows=labels,
     )  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Any
 
 from seekmath.reproduce.chain import PROBLEMS, measured, mined, on
 from seekmath.reproduce.claims import Claim, Measured
-from seekmath.reproduce.experiment import Experiment, Stages
-from seekmath.reproduce.measures import greedy, logged
+from seekmath.reproduce.experiment import Curves, Experiment, Stages
+from seekmath.reproduce.measures import curve, greedy, logged
 from seekmath.reproduce.sizes import Size
 
 _SETS = ("mini-gsm8k", "mini-math", "mini-cmath")
@@ -100,6 +100,20 @@ def _table_1(run: Path, size: Size) -> Measured:
     }
 
 
+def _bits_by_step(run: Path, arms: dict[str, str]) -> Curves:
+    """As the paper's Figure 3: by tokens, which are equal at equal steps."""
+    return {
+        _BITS: {
+            arm: curve(run / f"pretrain-{name}", "bits_per_byte/solutions")
+            for arm, name in arms.items()
+        }
+    }
+
+
+def _table_1_curves(run: Path) -> Curves:
+    return _bits_by_step(run, {name: name for name in _CORPORA})
+
+
 def _table_1_claims(size: Size) -> list[Claim]:
     claims = []
     for other, words in {
@@ -124,6 +138,7 @@ TABLE_1 = Experiment(
     stages=_table_1_stages,
     measure=_table_1,
     claims=_table_1_claims,
+    curves=_table_1_curves,
     paper={
         "none": {"GSM8K": 0.029, "MATH": 0.030, "CMATH": 0.123},
         "papers": {"GSM8K": 0.027, "MATH": 0.033, "CMATH": 0.012},
@@ -152,6 +167,7 @@ TABLE_8 = Experiment(
     stages=_table_1_stages,
     measure=_table_1,
     claims=_table_8_claims,
+    curves=_table_1_curves,
     paper={
         "none": {"GSM8K": 0.029, "MATH": 0.030, "CMATH": 0.123},
         "papers": {"GSM8K": 0.033, "MATH": 0.034, "CMATH": 0.074},
@@ -206,6 +222,10 @@ def _table_6(run: Path, size: Size) -> Measured:
     return found
 
 
+def _table_6_curves(run: Path) -> Curves:
+    return _bits_by_step(run, {name: f"schedule-{name}" for name in _SCHEDULES})
+
+
 def _table_6_claims(size: Size) -> list[Claim]:
     return [
         Claim("Code before mathematics helps without a tool.",
@@ -230,6 +250,7 @@ TABLE_6 = Experiment(
     stages=_table_6_stages,
     measure=_table_6,
     claims=_table_6_claims,
+    curves=_table_6_curves,
     paper={
         "math": {"GSM8K": 0.205, "CMATH": 0.376, "GSM8K+Python": 0.114},
         "general-then-math": {"GSM8K": 0.191, "CMATH": 0.372, "GSM8K+Python": 0.143},

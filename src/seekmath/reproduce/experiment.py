@@ -1,7 +1,7 @@
 """What an experiment is: stages to run, what is measured of them, and the claims under test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ from seekmath.reproduce.sizes import Size
 
 #: A stage's body as a recipe has it: its type and settings.
 Stages = dict[str, dict[str, Any]]
+#: Title → arm → (step, value).
+Curves = dict[str, dict[str, list[tuple[float, float]]]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Experiment:
         claims: size → the claims under test.
         paper: rows of the paper's own table: arm → measure → value as printed.
         differs: how this differs from the paper's own experiment.
+        curves: run directory of one seed → title → arm → (step, value).
     """
 
     title: str
@@ -34,3 +37,4 @@ class Experiment:
     claims: Callable[[Size], list[Claim]]
     paper: dict[str, dict[str, float]]
     differs: str
+    curves: Callable[[Path], Curves] = field(default=lambda _: {})

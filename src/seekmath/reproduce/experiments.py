@@ -1,6 +1,7 @@
 """Every experiment by name."""
 
 from seekmath.reproduce.corpora import TABLE_1, TABLE_6, TABLE_8
+from seekmath.reproduce.memory import MEMORY
 from seekmath.reproduce.mining import FIGURE_2
 from seekmath.reproduce.reinforcement import FIGURE_5, FIGURE_6, FIGURE_7, TABLE_5
 
@@ -13,6 +14,7 @@ EXPERIMENTS = {
     "table-5": TABLE_5,
     "table-6": TABLE_6,
     "table-8": TABLE_8,
+    "memory": MEMORY,
 }
 
 #: Tables and figures that show the same experiment as another.

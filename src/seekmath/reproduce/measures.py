@@ -47,3 +47,8 @@ def logged(stage: Path) -> list[dict[str, float]]:
 
 def _file(folder: Path, model: str, benchmark: str) -> Path:
     return folder / "samples" / f"{model}-{benchmark}.parquet"
+
+
+def curve(stage: Path, key: str) -> list[tuple[float, float]]:
+    """(step, value) of the lines of a stage's log that have ``key``."""
+    return [(row["step"], row[key]) for row in logged(stage) if row.get(key) is not None]

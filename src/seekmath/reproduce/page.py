@@ -1,43 +1,43 @@
 """Results as Markdown: for the terminal one experiment, for docs/reproduction.md all of them."""
 
 import math
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seekmath.core.files import BadInput, read_json
+from seekmath.core.files import whole_file
+from seekmath.reproduce.result import read_result
 
 _HEAD = """# The paper, re-enacted
 
 This page is written by `seekmath reproduce --page`; every figure comes from a result file in
 `benchmarks/results/`, with the command that made it.
-
-What small models on a generated world can say: whether the machinery does what the paper says that
-it does (rounds that converge, groups whose advantages move a policy, votes that sharpen), with
-seeds, intervals and paired comparisons. What they cannot say: how large an effect is at 1.3B or 7B
-parameters on the real web. A model of a few million parameters that learns sums from a few million
-tokens has other limits than one that has read the web, and a claim that fails here may hold there,
-as one that holds here may fail there. A verdict is given only where a 95% interval over seeds, and
-one over problems, leave no other. Nothing was tuned so that a claim holds.
 """
-_SIGNS = {"holds": "✓", "does not hold": "✗", "cannot be told": "?"}
+#: What a reader must know first, in paragraphs.
+ABOUT = (
+    "What small models on a generated world can say: whether the machinery does what the paper says"
+    " that it does (rounds that converge, groups whose advantages move a policy, votes that"
+    " sharpen), with seeds, intervals and paired comparisons. What they cannot say: how large an"
+    " effect is at 1.3B or 7B parameters on the real web. A model of a few million parameters that"
+    " learns sums from a few million tokens has other limits than one that has read the web, and a"
+    " claim that fails here may hold there, as one that holds here may fail there.",
+    "A verdict is given only where a 95% interval over seeds, and one over problems, leave no"
+    " other. Nothing was tuned so that a claim holds.",
+)
+SIGNS = {"holds": "✓", "does not hold": "✗", "cannot be told": "?"}
 
 
 def write_page(results: Iterable[Path], out: Path) -> None:
-    """Write the page of all ``results`` (JSON files) to ``out``.
+    """Write the page of all ``results`` (JSON files) to ``out``, whole or not at all.
 
     Raises:
         BadInput: a file is no result of an experiment.
     """
-    parts = [_HEAD, *(experiment_section(_result(path), path.name) for path in results)]
-    out.write_text("\n".join(parts), encoding="utf-8")
-
-
-def _result(path: Path) -> dict[str, Any]:
-    value = read_json(path)
-    if not isinstance(value, dict) or "claims" not in value or "arms" not in value:
-        raise BadInput(f"{path}: not the result of an experiment (it has no claims or arms)")
-    return value
+    about = [textwrap.fill(paragraph, 100) + "\n" for paragraph in ABOUT]
+    sections = [experiment_section(read_result(path), path.name) for path in results]
+    with whole_file(out) as file:
+        file.write("\n".join([_HEAD, *about, *sections]))
 
 
 def experiment_section(result: dict[str, Any], source: str) -> str:
@@ -51,11 +51,11 @@ def experiment_section(result: dict[str, Any], source: str) -> str:
         "",
         *_claims(result["claims"]),
         "",
-        *_table(result["arms"], "here, mean over seeds (95% interval)", _ours),
+        *_table(result["arms"], "here, mean over seeds (95% interval)", ours),
         "",
     ]
     if result["paper"]:
-        lines += [*_table(result["paper"], "the paper", _shown), ""]
+        lines += [*_table(result["paper"], "the paper", shown), ""]
     return "\n".join([*lines, f"What differs: {result['differs']}", ""])
 
 
@@ -65,35 +65,39 @@ def _claims(claims: list[dict[str, Any]]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for claim in claims:
-        verdict = f"{_SIGNS[claim['verdict']]} {claim['verdict']}"
+        verdict = f"{SIGNS[claim['verdict']]} {claim['verdict']}"
         if claim["verdict"] == "cannot be told":
             verdict += " at this size"
         measure = claim["measure"]
-        problems = _span(claim["over_problems"], measure) if claim["over_problems"] else ""
+        problems = span(claim["over_problems"], measure) if claim["over_problems"] else ""
         lines.append(
-            f"| {claim['text']} | {verdict} | {_shown(claim['mean'], measure, '+')} |"
-            f" {_span(claim['over_seeds'], measure)} | {problems} |"
+            f"| {claim['text']} | {verdict} | {shown(claim['mean'], measure, '+')} |"
+            f" {span(claim['over_seeds'], measure)} | {problems} |"
         )
     return lines
 
 
-def _shown(value: float, measure: str, sign: str = "") -> str:
-    """Bits as they are, shares in per cent."""
+def shown(value: float, measure: str, sign: str = "") -> str:
+    """Bits and memory as they are, shares in per cent."""
+    if measure.endswith("iB"):
+        return f"{value:{sign},.0f}"
     return f"{value:{sign}.3f}" if measure.startswith("bits") else f"{100 * value:{sign}.1f}"
 
 
-def _span(ends: list[float | None], measure: str) -> str:
+def span(ends: Sequence[float | None], measure: str) -> str:
+    """An interval of a difference."""
     low, high = ends
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return "one seed"
-    return f"{_shown(low, measure, '+')} to {_shown(high, measure, '+')}"
+    return f"{shown(low, measure, '+')} to {shown(high, measure, '+')}"
 
 
-def _ours(value: dict[str, Any], measure: str) -> str:
+def ours(value: dict[str, Any], measure: str) -> str:
+    """A mean over seeds with its interval."""
     mean, low, high = value["mean"], value["low"], value["high"]
     if low is None or math.isnan(low):
-        return _shown(mean, measure)
-    return f"{_shown(mean, measure)} ({_shown(low, measure)} to {_shown(high, measure)})"
+        return shown(mean, measure)
+    return f"{shown(mean, measure)} ({shown(low, measure)} to {shown(high, measure)})"
 
 
 def _table(arms: dict[str, dict[str, Any]], title: str, shown: Any) -> list[str]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from seekmath.reproduce.chain import PROBLEMS, measured, on, reinforced, tuned
 from seekmath.reproduce.claims import Claim, Measured
-from seekmath.reproduce.experiment import Experiment, Stages
-from seekmath.reproduce.measures import greedy, sampled
+from seekmath.reproduce.experiment import Curves, Experiment, Stages
+from seekmath.reproduce.measures import curve, greedy, sampled
 from seekmath.reproduce.sizes import Size
 
 _GSM = "mini-gsm8k"
@@ -13,7 +13,17 @@ _GSM = "mini-gsm8k"
 _NO_RISE = 0.02
 
 
+def _right_by_step(run: Path, *arms: str) -> Curves:
+    """Share right among the rollouts of each step, of arms that log it."""
+    found = {arm: curve(run / arm, "right") for arm in arms}
+    return {"share of rollouts that are right": {arm: c for arm, c in found.items() if c}}
+
+
 # Figure 7
+
+
+def _figure_7_curves(run: Path) -> Curves:
+    return _right_by_step(run, "grpo")
 
 
 def _figure_7_stages(size: Size) -> Stages:
@@ -50,6 +60,7 @@ FIGURE_7 = Experiment(
     stages=_figure_7_stages,
     measure=_figure_7,
     claims=_figure_7_claims,
+    curves=_figure_7_curves,
     paper={"sft": {"maj@64": 0.895, "pass@64": 0.990}, "grpo": {"maj@64": 0.910, "pass@64": 0.973}},
     differs="The paper's figures are GSM8K's, read off the chart by third parties. Rule reward"
     " instead of a reward model.",
@@ -97,6 +108,10 @@ def _figure_5(run: Path, size: Size) -> Measured:
     return {name: {_GSM: greedy(folder, name, _GSM)} for name in ("sft", *_METHODS)}
 
 
+def _figure_5_curves(run: Path) -> Curves:
+    return _right_by_step(run, *_METHODS)
+
+
 def _figure_5_claims(size: Size) -> list[Claim]:
     return [
         Claim("Online RFT is better than RFT.", "online-rft", _GSM, "rft"),
@@ -113,6 +128,7 @@ FIGURE_5 = Experiment(
     stages=_figure_5_stages,
     measure=_figure_5,
     claims=_figure_5_claims,
+    curves=_figure_5_curves,
     paper={"rft": {"GSM8K": 0.595}, "online-rft": {"GSM8K": 0.625},
            "grpo-outcome": {"GSM8K": 0.64}, "grpo-process": {"GSM8K": 0.655}},
     differs="The paper's figures are readings of its chart by third parties, at about 9,000 steps."
@@ -149,6 +165,10 @@ def _figure_6(run: Path, size: Size) -> Measured:
     return {name: {_GSM: greedy(folder, name, _GSM)} for name in names}
 
 
+def _figure_6_curves(run: Path) -> Curves:
+    return _right_by_step(run, "iterative", "grpo-outcome")
+
+
 def _figure_6_claims(size: Size) -> list[Claim]:
     last = f"iteration-{size.iterations}"
     return [
@@ -165,6 +185,7 @@ FIGURE_6 = Experiment(
     stages=_figure_6_stages,
     measure=_figure_6,
     claims=_figure_6_claims,
+    curves=_figure_6_curves,
     paper={},
     differs="The paper shows curves of a 7B model without a table. Equal steps in every iteration.",
 )

@@ -18,10 +18,14 @@ from seekmath.core.log import Display
 from seekmath.core.recipe import load_recipe
 from seekmath.core.run import run_recipe
 from seekmath.report.gain import t_interval
+from seekmath.report.plot import smooth
 from seekmath.reproduce.claims import Measured, judge
-from seekmath.reproduce.experiment import Experiment, Stages
+from seekmath.reproduce.experiment import Curves, Experiment, Stages
 from seekmath.reproduce.sizes import Size
 from seekmath.stages import STAGES
+
+#: Points of a curve in a result, about.
+_MOST_STEPS = 50
 
 
 def reproduce(
@@ -53,6 +57,7 @@ def reproduce(
             "seeds": seeds,
             "claims": [judge(claim, found) for claim in experiment.claims(size)],
             "arms": summary(found),
+            "curves": mean_curves([experiment.curves(run) for run in runs]),
             "paper": experiment.paper,
             "differs": experiment.differs,
             "minutes": round(sum(_minutes(run, stages) for run in runs), 1),
@@ -85,6 +90,21 @@ def summary(found: list[Measured]) -> dict[str, dict[str, dict[str, Any]]]:
         for arm in found[0]
         if all(arm in measured for measured in found)
     }
+
+
+def mean_curves(seeds: list[Curves]) -> Curves:
+    """The mean over seeds at each step that all of them have, of some fifty steps."""
+    found: Curves = {}
+    for title, arms in seeds[0].items():
+        found[title] = {}
+        for arm in arms:
+            curves = [dict(curve[title][arm]) for curve in seeds]
+            steps = sorted(set.intersection(*(set(curve) for curve in curves)))
+            points = [(step, statistics.fmean(c[step] for c in curves)) for step in steps]
+            found[title][arm] = smooth(points, max(1, len(points) // 12))
+            every = max(1, len(points) // _MOST_STEPS)
+            found[title][arm] = found[title][arm][::every]
+    return found
 
 
 def _over_seeds(found: list[Measured], arm: str, measure: str) -> dict[str, Any]:
