@@ -177,10 +177,15 @@ def _type(tag: bytes) -> str:
 
 
 def _attributes(tag: bytes) -> dict[str, str]:
-    text = tag.decode("utf-8", "replace")
-    found = _ATTRIBUTE.findall(text)
-    if "&" in text:
-        return {name.lower(): _unescaped(a or b or c) for name, a, b, c in found}
+    written = _written(tag)
+    if b"&" in tag:
+        return {name: _unescaped(value) for name, value in written.items()}
+    return written
+
+
+def _written(tag: bytes) -> dict[str, str]:
+    """The attributes as they are written, with their entities."""
+    found = _ATTRIBUTE.findall(tag.decode("utf-8", "replace"))
     return {name.lower(): a or b or c for name, a, b, c in found}
 
 
@@ -207,9 +212,17 @@ def _annotation(inner: bytes) -> str:
     return _plain(found[1]) if found else ""
 
 
+def _says_more(tag: bytes) -> bool:
+    """May a tag say in its attributes what the formula is or how it stands?"""
+    lowered = tag.lower()
+    return (
+        b"display" in lowered or b"mode" in lowered or b"alttext" in lowered or b"data-" in lowered
+    )
+
+
 def _of_math(element: Element, _: bool) -> Found:
     tag, inner = element.tag(), element.inner()
-    attributes = _attributes(tag)
+    attributes = _attributes(tag) if _says_more(tag) else {}
     display = attributes.get("display") in ("block", "true") or attributes.get("mode") == "display"
     latex = _annotation(inner) or attributes.get("alttext", "").strip()
     return latex or latex_of_math(tag + inner), display
@@ -233,7 +246,7 @@ def _of_container(element: Element, scripted: bool) -> Found:
     tag, inner = element.tag(), element.inner()
     if scripted and not tag.startswith(b"<mjx-container"):
         return "", False
-    attributes = _attributes(tag)
+    attributes = _attributes(tag) if _says_more(tag) else {}
     display = (
         attributes.get("display") == "true"
         or "_Display" in attributes.get("class", "")
@@ -286,14 +299,14 @@ def _of_wikipedia(element: Element, scripted: bool) -> Found:
     start = inner.find(b"<img")
     if start < 0:
         return None, display
-    return _image(_attributes(inner[start : inner.find(b">", start) + 1]))[0], display
+    return _image(_written(inner[start : inner.find(b">", start) + 1]))[0], display
 
 
 def _of_image(element: Element, _: bool) -> Found:
     tag = element.tag()
     if tag.isascii() and not _may_be_tex(tag.lower()):
         return None, False
-    return _image(_attributes(tag))
+    return _image(_written(tag))
 
 
 def _may_be_tex(tag: bytes) -> bool:
@@ -304,10 +317,10 @@ def _may_be_tex(tag: bytes) -> bool:
     return any(sign in tag for sign in signs)
 
 
-def _image(attributes: dict[str, str]) -> Found:
-    source = attributes.get("src") or attributes.get("data-src") or ""
-    names = attributes.get("class", "")
-    alternative = (attributes.get("alt") or attributes.get("title") or "").strip()
+def _image(written: dict[str, str]) -> Found:
+    source = written.get("src") or written.get("data-src") or ""
+    names = _unescaped(written.get("class", ""))
+    alternative = _unescaped(written.get("alt") or written.get("title") or "").strip()
     display = "display" in names or alternative.startswith(("\\[", "$$", "\\begin{"))
     from_url = _names_tex(source)
     delimited = undelimited(alternative) != alternative or alternative.startswith("\\begin{")
@@ -326,6 +339,9 @@ def _names_tex(source: str) -> bool:
     for sure in _SURE_URLS:
         if sure in lowered:
             return True
+    if "&" in source:
+        source = html.unescape(source)
+        lowered = source.lower()
     return any(sign in lowered for sign in _TEX_SIGNS) and bool(_TEX_URL.search(source))
 
 
@@ -343,7 +359,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def _of_url(source: str) -> str:
-    query = source.partition("#")[0].partition("?")[2]
+    query = _unescaped(source).partition("#")[0].partition("?")[2]
     query = query.replace("\t", "").replace("\r", "").replace("\n", "")
     found = _QUERY.search(query)
     text = unquote_plus((found[1] if found else query).replace("+", "%20"))
@@ -354,7 +370,7 @@ def _of_tex(element: Element, _: bool) -> Found:
     """A class that says "math": TeX with or without delimiters; prose around formulas stays."""
     tag = element.tag()
     if element.name == _IMG:
-        return _image(_attributes(tag))
+        return _image(_written(tag))
     if element.size() > 20_000:
         return None, False
     inner = element.inner()

@@ -27,15 +27,16 @@ def mark(latex: str, display: bool, macros: Macros) -> str:
         latex = _COMMENT.sub("", latex)
     if not latex.isascii() or "\0" in latex:
         latex = _ANY.sub("", latex)
-    latex = undelimited(" ".join(latex.split()))
+    latex = " ".join(latex.split())
+    if latex[:1] in _FIRST:
+        latex = undelimited(latex)
     if macros:
-        latex = expand(latex, macros)
+        latex = expand(latex, macros).strip()
     elif latex[:1] == "\\" and _DEFINITION.match(latex):
         return ""
-    latex = latex.strip()
     if not latex:
         return ""
-    return f"{MARKS[display]}{latex}{MARKS[2 + display]}"
+    return f"\ue001{latex}\ue003" if display else f"\ue000{latex}\ue002"
 
 
 def undelimited(latex: str) -> str:

@@ -31,12 +31,11 @@ class Element:
         self.children: list[Element] = []
 
 
-def parse_math(source: bytes, rendered: bool = False) -> Element | None:
+def parse_math(text: str, rendered: bool = False) -> Element | None:
     """The first ``math`` element of a piece of HTML; of MathJax 3 output the whole.
 
     Parts beyond 20,000 and levels beyond 400 are left out.
     """
-    text = source.decode("utf-8", "replace")
     root = Element("root", {})
     stack, names = [root], ["root"]
     for part in islice(_PART.finditer(text), _MOST_PARTS):
@@ -45,14 +44,14 @@ def parse_math(source: bytes, rendered: bool = False) -> Element | None:
             stack[-1].children.append(Element(leaf, {}, "" if rendered else sign))
         elif characters is not None:
             if not rendered:
-                stack[-1].text += html.unescape(characters)
+                stack[-1].text += html.unescape(characters) if "&" in characters else characters
         elif name is not None:
             lowered = name.lower()
             if closing:
                 _close(lowered, stack, names)
                 continue
             element = _element(lowered, attributes, rendered, stack)
-            empty = attributes.endswith("/") or lowered.rsplit(":")[-1] in _VOID
+            empty = attributes.endswith("/") or lowered.rpartition(":")[2] in _VOID
             if not empty and len(stack) < _MOST_OPEN:
                 stack.append(element)
                 names.append(lowered)
@@ -75,9 +74,9 @@ def _element(name: str, attributes: str, rendered: bool, stack: list[Element]) -
     """Put a new element under the innermost open one; a wrapper of MathJax is passed through."""
     found = {
         each[1].lower(): html.unescape(each[2] or each[3] or each[4] or "")
-        for each in (_ATTRIBUTE.finditer(attributes) if attributes else ())
+        for each in (_ATTRIBUTE.finditer(attributes) if "=" in attributes else ())
     }
-    tag = name.rsplit(":")[-1]
+    tag = name.rpartition(":")[2]
     if not rendered:
         element = Element(tag, found)
         stack[-1].children.append(element)

@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import lru_cache
 from collections.abc import Iterator
 
 from seekmath.mine.content_mathml import CONTENT, content_to_latex
@@ -16,6 +17,11 @@ _VARIANTS = {
     "sans-serif": "mathsf", "monospace": "mathtt", "bold-script": "mathcal",
     "bold-italic": "boldsymbol",
 }  # fmt: skip
+# A row of letters, numbers and signs without attributes needs no tree.
+_FLAT = re.compile(
+    r"<math(?=[\s>])[^<>]*(?<!/)>\s*(<mrow>\s*)?((?:<m([ion])>[^<]*</m\3>\s*)*)(?(1)</mrow>\s*)(?:</math>|\Z)"
+)
+_LEAF = re.compile(r"<(m[ion])>([^<]*)<")
 _LARGE = ("\\sum", "\\prod", "\\int", "\\oint", "\\bigcup", "\\bigcap", "\\lim", "\\coprod")
 _NAMES_UNDER = (
     *_LARGE,
@@ -40,15 +46,25 @@ def latex_of_math(source: bytes) -> str:
     """The LaTeX of the first ``math`` element in a piece of HTML; "" if there is none."""
     if len(source) > _MOST_SOURCE:
         return ""
-    root = parse_math(source)
+    text = source.decode("utf-8", "replace")
+    flat = _FLAT.match(text)
+    if flat:
+        return _joined([_leaf(tag, sign) for tag, sign in _LEAF.findall(flat[2])]).strip()
+    root = parse_math(text)
     return _row(root.children, 0).strip() if root is not None else ""
+
+
+@lru_cache(4096)
+def _leaf(tag: str, sign: str) -> str:
+    """The LaTeX of one letter, number or sign."""
+    return _sign(Element(tag, {}, html.unescape(sign)))
 
 
 def latex_of_rendered(source: bytes) -> str:
     """The LaTeX of MathJax 3 output without assistive MathML: its own tags mirror MathML."""
     if len(source) > _MOST_SOURCE:
         return ""
-    root = parse_math(source, rendered=True)
+    root = parse_math(source.decode("utf-8", "replace"), rendered=True)
     return _row(root.children, 0).strip() if root is not None else ""
 
 
