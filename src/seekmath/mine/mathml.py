@@ -2,8 +2,8 @@
 
 import html
 import re
-from functools import lru_cache
 from collections.abc import Iterator
+from functools import lru_cache
 
 from seekmath.mine.content_mathml import CONTENT, content_to_latex
 from seekmath.mine.math_tree import Element, parse_math
