@@ -82,65 +82,62 @@ _DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\beg
 class Formulas(NamedTuple):
     """The formulas of a page, as ``write_blocks`` takes them."""
 
-    of_token: NDArray[np.int32]
     latex: NDArray[np.uint8]
     ends: NDArray[np.int32]  # of each formula in ``latex``, the first a 0
 
 
-def no_formulas(count: int) -> Formulas:
-    """For a page whose elements hold none."""
-    return Formulas(np.zeros(count + 1, np.int32), np.zeros(1, np.uint8), np.zeros(1, np.int32))
+#: For a page whose elements hold none.
+NO_FORMULAS = Formulas(np.zeros(1, np.uint8), np.zeros(1, np.int32))
 
 
 def find_formulas(page: Tokens, style: TextStyle) -> Formulas:
-    """The formulas that elements hold, outermost first: what lies inside one is not read again."""
-    rows = _with_roles(
-        len(page.source), page.number, page.kind, page.start, page.end, page.flags, page.close
-    ).tolist()
+    """The formulas that elements hold, outermost first: what lies inside one is not read again.
+
+    Writes the numbers of the formulas into the tokens.
+    """
+    source, tokens = page.source, page.rows
+    rows = _with_roles(len(source), page.number, tokens).tolist()
     scripted = any(row[2] == k.ROLE_SCRIPT for row in rows)
-    of_token = np.zeros(page.number + 1, np.int32)
     texts: list[bytes] = []
     ends = [0]
     done = size = 0
     for token, behind, role, name, start, inside, end in rows:
         if token < done:
             continue
-        latex, display = _READERS[role](Element(page.source, name, start, inside, end), scripted)
+        latex, display = _READERS[role](Element(source, name, start, inside, end), scripted)
         if latex is None:
             continue
         done = behind
         marked = mark(latex, display, style.macros) if latex else ""
         if not marked:
-            of_token[token] = -1
+            tokens[token, k.FORMULA] = -1
             continue
         text = (f" {marked} " if display else marked).encode("utf-8", "replace")
         texts.append(text)
         size += len(text)
         ends.append(size)
-        of_token[token] = len(texts)
+        tokens[token, k.FORMULA] = len(texts)
     if not texts:
-        return Formulas(of_token, np.zeros(1, np.uint8), np.zeros(1, np.int32))
-    return Formulas(of_token, np.frombuffer(b"".join(texts), np.uint8), np.array(ends, np.int32))
+        return NO_FORMULAS
+    return Formulas(np.frombuffer(b"".join(texts), np.uint8), np.array(ends, np.int32))
 
 
 @kernel
-def _with_roles(
-    length: int, count: int, kind: Ints, start: Ints, end: Ints, flags: Ints, close: Ints
-) -> Ints:
+def _with_roles(length: int, count: int, tokens: Ints) -> Ints:
     """Elements with a role: (token, token behind it, role, and the numbers of ``Element``)."""
     found = 0
     for token in range(count):
-        found += kind[token] > 0 and flags[token] >> k.ROLE_SHIFT != 0
+        found += tokens[token, k.KIND] > 0 and tokens[token, k.FLAGS] >> k.ROLE_SHIFT != 0
     rows = np.empty((found, 7), np.int32)
     found = 0
     for token in range(count):
-        role = flags[token] >> k.ROLE_SHIFT
-        if role and kind[token] > 0:
-            behind = close[token]
+        role = tokens[token, k.FLAGS] >> k.ROLE_SHIFT
+        if role and tokens[token, k.KIND] > 0:
+            behind, inside = tokens[token, k.CLOSE], tokens[token, k.BEHIND]
             row = rows[found]
-            row[0], row[1], row[2], row[3] = token, behind, role, kind[token]
-            row[4], row[5] = start[token], end[token]
-            row[6] = max(start[behind] if behind < count else length, end[token])
+            row[0], row[1], row[2], row[3] = token, behind, role, tokens[token, k.KIND]
+            row[4], row[5] = tokens[token, k.START], inside
+            row[6] = max(tokens[behind, k.START] if behind < count else length, inside)
             found += 1
     return rows
 

@@ -7,7 +7,7 @@ import html
 import re
 
 from seekmath.mine import html_names as names
-from seekmath.mine.formulas import find_formulas, no_formulas
+from seekmath.mine.formulas import NO_FORMULAS, find_formulas
 from seekmath.mine.html_blocks import HAS_SCRIPT, HAS_TEX, write_blocks
 from seekmath.mine.main_content import content
 from seekmath.mine.marks import MARKS
@@ -28,16 +28,12 @@ def main_text(page: str | bytes) -> tuple[str, str, int]:
     source = page.encode("utf-8", "replace") if isinstance(page, str) else page
     tokens = read_tokens(source)
     style = TextStyle(source)
-    found = find_formulas(tokens, style) if tokens.roles else no_formulas(tokens.number)
+    latex, ends = find_formulas(tokens, style) if tokens.roles else NO_FORMULAS
     out, blocks = write_blocks(
-        tokens.octets, tokens.number, tokens.kind, tokens.start, tokens.end, tokens.flags,
-        tokens.close, tokens.letters, names.PROPERTIES, names.EFFECTS, found.of_token,
-        found.latex, found.ends, names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS,
-        MOST_DEPTH,
+        tokens.octets, tokens.number, tokens.rows, names.PROPERTIES, names.EFFECTS, latex, ends,
+        names.ENTITY_TABLE, names.ENTITY_TEXT, names.WINDOWS, MOST_DEPTH,
     )  # fmt: skip
-    joined, special = content(
-        out, blocks, tokens.number, tokens.kind, tokens.flags, tokens.close, names.PROPERTIES
-    )
+    joined, special = content(out, blocks, tokens.number, tokens.rows, names.PROPERTIES)
     text = _with_marks(joined.tobytes(), special.tolist(), style)
     inline, display = text.count(MARKS[0]), text.count(MARKS[1])
     if inline:

@@ -11,19 +11,26 @@ from numpy.typing import NDArray
 from seekmath.mine.byte_masks import WIDTH, copy, first, ones, spaces, special, visible
 from seekmath.mine.compiled import kernel
 from seekmath.mine.html_tokens import (
+    BEFORE,
+    BEHIND,
     BLOCK,
     BOILERPLATE,
+    CLOSE,
     COMMENTS,
+    FLAGS,
+    FORMULA,
     H1,
     H6,
     HIDDEN,
     KEPT,
+    KIND,
     KNOWN,
     LI,
     LINK,
     OL,
     SKIPPED,
     SOFT,
+    START,
     TD,
     TH,
     TR,
@@ -37,6 +44,8 @@ BEGIN, END, TYPE, TOKEN, LETTERS, LINKED, ROW, INDENT, SPECIAL_SIGNS, WORDS = ra
 _COLUMNS = 10
 # Types of a block; 1 to 6 are headings.
 PLAIN, ITEM, CELL, CODE = 0, 7, 8, 9
+# Effects of an element on its text.
+SUP, SUB, SPAN_OF_CODE, PRE, BREAK = range(1, 6)
 # What stands in a block's text beside letters.
 HAS_TEX, HAS_SCRIPT = 1, 2
 # Elements that more text than this share of the page stands in are never boilerplate.
@@ -248,15 +257,15 @@ def _script_end(out: Bytes, opened: int, place: int, linked: bool) -> int:
 
 
 @kernel
-def _holds_formulas(
-    source: Bytes, at: int, end: int, formula: Ints, token: int, behind: int
-) -> bool:
-    """Do readers' comments hold formulas, as elements or between delimiters?"""
+def _holds_formulas(source: Bytes, count: int, tokens: Ints, token: int) -> bool:
+    """Do comments of readers hold formulas, in elements or in their text?"""
+    behind = tokens[token, CLOSE]
     for each in range(token, behind):
-        if formula[each] > 0:
+        if tokens[each, FORMULA] > 0:
             return True
+    end = tokens[behind, START] if behind < count else len(source)
     dollars = 0
-    for place in range(at, end - 1):
+    for place in range(tokens[token, BEHIND], end - 1):
         byte, after = source[place], source[place + 1]
         if byte == 92 and (after == 40 or after == 91):
             return True
@@ -265,18 +274,55 @@ def _holds_formulas(
 
 
 @kernel
+def _is_left_out(
+    source: Bytes, count: int, tokens: Ints, token: int, bits: int, whole: int
+) -> bool:
+    """Is an element no text: of its kind, boilerplate that most of the page is not, comments?"""
+    flags = tokens[token, FLAGS]
+    if bits & SKIPPED or tokens[token, FORMULA] < 0:
+        return True
+    soft = (flags & BOILERPLATE or bits & SOFT) and not flags & KEPT
+    if soft or flags & HIDDEN:
+        size = tokens[tokens[token, CLOSE], BEFORE] - tokens[token, BEFORE]
+        if size < _MOST_BOILERPLATE * whole:
+            return True
+    if flags & COMMENTS and not flags & KEPT:
+        return not _holds_formulas(source, count, tokens, token)
+    return False
+
+
+@kernel
+def _begin_effect(out: Bytes, place: int, effect: int, code: int) -> int:
+    """Write how sup, sub and code begin; the place behind it."""
+    if effect in (SUP, SUB):
+        out[place], out[place + 1] = (94 if effect == SUP else 95), 123
+        return place + 2
+    if effect == SPAN_OF_CODE and not code:
+        out[place] = 96
+        return place + 1
+    return place
+
+
+@kernel
+def _end_effect(out: Bytes, opened: int, place: int, effect: int, code: int, linked: bool) -> int:
+    """Write how sup, sub and code end, which began at ``opened``; the place behind it."""
+    if effect in (SUP, SUB):
+        return _script_end(out, opened, place, linked and effect == SUP)
+    if effect == SPAN_OF_CODE and not code:
+        if place == opened + 1:
+            return place - 1
+        out[place] = 96
+        return place + 1
+    return place
+
+
+@kernel
 def write_blocks(
     source: Bytes,
     count: int,
-    kind: Ints,
-    start: Ints,
-    end: Ints,
-    flags: Ints,
-    close: Ints,
-    letters: Ints,
+    tokens: Ints,
     properties: Ints,
     effects: Ints,
-    formula: Ints,
     latex: Bytes,
     ends: Ints,
     entities: NDArray[np.uint32],
@@ -287,10 +333,10 @@ def write_blocks(
     """The text of a page and its blocks, in the order of the page.
 
     Args:
-        source, count, kind, start, end, flags, close, letters: ``tokenize`` and ``nest``.
+        source, count, tokens: ``tokenize``, ``nest`` and ``find_formulas``; ``FORMULA`` is 0, -1
+            (leave its element out), or 1 + the number of a formula.
         properties: bits of each known tag.
         effects: 1 sup, 2 sub, 3 code, 4 pre, 5 br of each known tag; 0 for others.
-        formula: for each token 0, -1 (leave its element out), or 1 + the number of its formula.
         latex, ends: the formulas with their marks, and where each ends in ``latex``, a 0 first.
         entities, blob, windows: named references and the repair of numbers 128 to 159.
         most_depth: as ``nest`` was given.
@@ -301,37 +347,25 @@ def write_blocks(
     # An entity takes at most twice its name; a formula stands once.
     out = np.empty(2 * len(source) + len(latex) + 4 * count + 128, np.uint8)
     blocks = np.empty((count + 2, _COLUMNS), np.int32)
-    stack = np.empty(most_depth + 1, np.int32)
-    opened = np.empty(most_depth + 1, np.int32)
-    before = np.empty(most_depth + 1, np.int32)
-    # Block boundaries so far: a script or code span that a block interrupts is not closed.
-    boundary = np.empty(most_depth + 1, np.int32)
-    whole = letters[count]
+    # Open elements: token, where its effect began, linked characters and block boundaries then.
+    stack = np.empty((most_depth + 1, 4), np.int32)
+    whole = tokens[count, BEFORE]
     place = begin = filled = depth = indent = row = link = code = 0
-    seen = linked = signs = words = first = boundaries = 0
+    seen = linked = signs = words = head = boundaries = 0
     type_, empty_cell = PLAIN, False
     token = 0
     while token <= count:
-        while depth and (token == count or close[stack[depth - 1]] <= token):
+        while depth and (token == count or tokens[stack[depth - 1, 0], CLOSE] <= token):
             depth -= 1
-            ended = stack[depth]
-            tag = kind[ended]
+            ended, opened = stack[depth, 0], stack[depth, 1]
+            tag = tokens[ended, KIND]
             bits = properties[tag] if tag < KNOWN else 0
             effect = effects[tag] if tag < KNOWN else 0
-            link -= (flags[ended] & LINK) != 0
-            if boundary[depth] != boundaries:
-                pass
-            elif effect == 1 or effect == 2:
-                place = _script_end(
-                    out, opened[depth], place, linked > before[depth] and effect == 1
-                )
-                signs |= HAS_SCRIPT
-            elif effect == 3 and not code:
-                if place == opened[depth] + 1:
-                    place -= 1
-                else:
-                    out[place] = 96
-                    place += 1
+            link -= (tokens[ended, FLAGS] & LINK) != 0
+            # A script or code span that a block interrupts is not closed.
+            if effect and stack[depth, 3] == boundaries:
+                place = _end_effect(out, opened, place, effect, code, linked > stack[depth, 2])
+                signs |= HAS_SCRIPT if effect in (SUP, SUB) else 0
             if tag in (UL, OL):
                 indent -= 1
             if bits & BLOCK:
@@ -341,7 +375,7 @@ def write_blocks(
                     if not seen:
                         stop, type_ = begin, CELL
                     blocks[filled] = (
-                        begin, stop, CODE if code else type_, first if seen else ended, seen,
+                        begin, stop, CODE if code else type_, head if seen else ended, seen,
                         linked, row, indent, signs, words,
                     )  # fmt: skip
                     filled += 1
@@ -356,53 +390,44 @@ def write_blocks(
                     empty_cell = False
                 seen = linked = signs = words = 0
                 boundaries += 1
-            if effect == 4:
+            if effect == PRE:
                 code -= 1
         if token == count:
             break
-        tag = kind[token]
+        tag = tokens[token, KIND]
         if tag < 0:
             token += 1
             continue
         if tag == 0:
-            place, more, spaced, special = _write_text(
-                source, start[token], end[token], out, place, begin, code > 0, entities, blob,
-                windows,
+            place, more, spaced, noted = _write_text(
+                source, tokens[token, START], tokens[token, BEHIND], out, place, begin, code > 0,
+                entities, blob, windows,
             )  # fmt: skip
-            first = token if not seen else first
+            head = token if not seen else head
             seen += more
             linked += more if link else 0
-            signs |= special
+            signs |= noted
             words += spaced
             token += 1
             continue
-        bits = properties[tag] if tag < KNOWN else 0
-        effect = effects[tag] if tag < KNOWN else 0
-        which = formula[token]
+        which = tokens[token, FORMULA]
         if which > 0:
             low, high = ends[which - 1], ends[which]
             low += place == begin and latex[low] == 32
             for each in range(low, high):
                 out[place] = latex[each]
                 place += 1
-            first = token if not seen else first
+            head = token if not seen else head
             seen += high - low
             words += 1
-            token = close[token]
+            token = tokens[token, CLOSE]
             continue
-        size = letters[close[token]] - letters[token]
-        drop = bits & SKIPPED or which < 0
-        seen_flags = flags[token]
-        soft = (seen_flags & BOILERPLATE or bits & SOFT) and not seen_flags & KEPT
-        if (soft or seen_flags & HIDDEN) and size < _MOST_BOILERPLATE * whole:
-            drop = 1
-        if seen_flags & COMMENTS and not seen_flags & KEPT:
-            last = start[close[token]] if close[token] < count else len(source)
-            drop |= not _holds_formulas(source, end[token], last, formula, token, close[token])
-        if drop:
-            token = close[token]
+        bits = properties[tag] if tag < KNOWN else 0
+        effect = effects[tag] if tag < KNOWN else 0
+        if _is_left_out(source, count, tokens, token, bits, whole):
+            token = tokens[token, CLOSE]
             continue
-        if effect == 5:
+        if effect == BREAK:
             if code or place > begin:
                 out[place] = 10
                 place += 1
@@ -410,10 +435,10 @@ def write_blocks(
             continue
         if bits & BLOCK:
             stop = _trimmed(out, begin, place)
-            own = _type_of(tag, size)
+            own = _type_of(tag, tokens[tokens[token, CLOSE], BEFORE] - tokens[token, BEFORE])
             if seen and stop > begin:
                 blocks[filled] = (
-                    begin, stop, CODE if code else type_, first, seen, linked, row, indent,
+                    begin, stop, CODE if code else type_, head, seen, linked, row, indent,
                     signs, words,
                 )  # fmt: skip
                 filled += 1
@@ -428,25 +453,19 @@ def write_blocks(
             boundaries += 1
             row += tag == TR
             empty_cell = own == CELL or (empty_cell and tag != TR)
-        if close[token] > token + 1 or effect or tag in (TD, TH):
-            stack[depth], opened[depth], before[depth] = token, place, linked
-            boundary[depth] = boundaries
+        if tokens[token, CLOSE] > token + 1 or effect or tag in (TD, TH):
+            stack[depth, 0], stack[depth, 1] = token, place
+            stack[depth, 2], stack[depth, 3] = linked, boundaries
             depth += 1
-            link += (flags[token] & LINK) != 0
+            link += (tokens[token, FLAGS] & LINK) != 0
             indent += tag in (UL, OL)
-            if effect == 1 or effect == 2:
-                out[place], out[place + 1] = (94 if effect == 1 else 95), 123
-                place += 2
-            elif effect == 3 and not code:
-                out[place] = 96
-                place += 1
-            elif effect == 4:
-                code += 1
+            place = _begin_effect(out, place, effect, code)
+            code += effect == PRE
         token += 1
     stop = _trimmed(out, begin, place)
     if seen and stop > begin:
         blocks[filled] = (
-            begin, stop, type_, first, seen, linked, row, indent, signs, words
+            begin, stop, type_, head, seen, linked, row, indent, signs, words
         )  # fmt: skip
         filled += 1
     return out, blocks[:filled]

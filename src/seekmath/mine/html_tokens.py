@@ -36,6 +36,12 @@ NESTED = """p li dt dd tr td th tbody thead tfoot table a head title option ul o
     H1, H2, H3, H4, H5, H6, DIV, ADDRESS, SPAN,
 ) = range(1, 27)  # fmt: skip
 KNOWN = 256
+# Columns of a token: its kind (0 for text, a tag's number for a start tag, its negative for an end
+# tag); where it starts and what is behind it, in bytes; the flags of its attributes, or of a text
+# the number of its visible characters; and by ``nest`` the token before which its element ends, the
+# visible characters before it, and by ``find_formulas`` the number of its formula.
+KIND, START, BEHIND, FLAGS, CLOSE, BEFORE, FORMULA = range(7)
+_COLUMNS = 8
 # Flags of a start tag, from its attributes; a formula's role stands above them.
 LINK, BOILERPLATE, MAIN, HIDDEN, SELF_CLOSING, KEPT, COMMENTS = (1 << n for n in range(7))
 ROLE_SHIFT = 8
@@ -53,6 +59,7 @@ CONFIGURES_MACROS, DEFINES_MACROS, CHOOSES_DELIMITERS, LOADS_ASCIIMATH = (1 << n
 _HASH, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _ATTRIBUTE_SCAN = 600
 # Tags of a page seen before, by a hash of their bytes: a page writes few different ones.
+_NO_TAG = 1 << 30
 _SEEN_TAGS, _MIX = 256, 0x1E3779B97F4A7C15
 
 
@@ -310,10 +317,12 @@ def _behind_markup(source: Bytes, at: int) -> int:
 
 
 @kernel
-def _raw_end(source: Bytes, at: int, name_start: int, name_end: int) -> int:
-    """Where the end tag of a raw text element (script, style, title …) begins."""
+def _raw_end(source: Bytes, at: int, opened: int) -> int:
+    """Where the end tag of the raw text element (script, style, title …) that opened begins."""
     length = len(source)
-    size = name_end - name_start
+    name_start, size = opened + 1, 0
+    while not (_is_space(source[name_start + size]) or source[name_start + size] in (47, 62)):
+        size += 1
     while at + 2 + size <= length:
         if at + WIDTH < length:
             found = first(opens(source, at) & slashes(source, at + 1))
@@ -411,15 +420,64 @@ def style_hints(source: Bytes) -> int:
 
 
 @kernel
-def _closes_plain_span(kind: Ints, flags: Ints, number: int) -> bool:
+def _is_seen(source: Bytes, at: int, size: int, seen: Ints, row: int) -> bool:
+    """Is the tag here the same as one before, in a row (size, place, tag, flags)?"""
+    if size == 0 or size > WIDTH or seen[row, 0] != size:
+        return False
+    return bool(first(~same(source, at, seen[row, 1])) >= size)
+
+
+@kernel
+def _read_tag(
+    source: Bytes,
+    at: int,
+    tags: NDArray[np.uint32],
+    properties: Ints,
+    names: NDArray[np.uint32],
+    words: NDArray[np.uint32],
+    needles: Bytes,
+) -> tuple[int, int, int]:
+    """What stands at ``<``: a tag's number (negative for an end tag), its flags, what is behind it.
+
+    The number is 0 for a comment and the like, ``_NO_TAG`` for text; where the page ends in the
+    tag, -1 is behind it.
+    """
+    length = len(source)
+    byte = source[at + 1] if at + 1 < length else 0
+    closing = byte == 47 and at + 2 < length and _is_letter(source[at + 2])
+    if not (_is_letter(byte) or closing):
+        if byte == 33 or byte == 63 or byte == 47:
+            return 0, 0, _behind_markup(source, at)
+        return _NO_TAG, 0, at
+    behind, tag = _name(source, at + (2 if closing else 1), tags)
+    seen = 0
+    if behind < length and source[behind] == 62:
+        behind += 1
+    else:
+        behind, seen = _attributes(source, behind, names, words, needles)
+    bits = properties[tag] if tag < KNOWN else 0
+    seen = _joined(bits >> TAG_ROLE_SHIFT << ROLE_SHIFT, seen)
+    return -tag if closing else tag, seen, behind
+
+
+@kernel
+def _closes_plain_span(tokens: Ints, number: int) -> bool:
     """Are the last tokens a span without a meaning and visible text, which needs no span?"""
     return (
         number > 1
-        and kind[number - 1] == 0
-        and flags[number - 1] > 0
-        and kind[number - 2] == SPAN
-        and flags[number - 2] == 0
+        and tokens[number - 1, KIND] == 0
+        and tokens[number - 1, FLAGS] > 0
+        and tokens[number - 2, KIND] == SPAN
+        and tokens[number - 2, FLAGS] == 0
     )
+
+
+@kernel
+def _put(tokens: Ints, number: int, kind: int, start: int, behind: int, flags: int) -> int:
+    """Add a token; how many there are."""
+    tokens[number, KIND], tokens[number, START] = kind, start
+    tokens[number, BEHIND], tokens[number, FLAGS] = behind, flags
+    return number + 1
 
 
 @kernel
@@ -431,8 +489,8 @@ def tokenize(
     words: NDArray[np.uint32],
     needles: Bytes,
     most_tags: int,
-) -> tuple[int, Ints, Ints, Ints, Ints, bool]:
-    """Tokens of a page: (number, kind, start, end, flags, roles); number -1 for too many tags.
+) -> tuple[int, Ints, bool]:
+    """Tokens of a page: (number, tokens, roles); number -1 for too many tags.
 
     Args:
         source: the page in UTF-8.
@@ -442,18 +500,16 @@ def tokenize(
         most_tags: pages with more are not read.
 
     Returns:
-        kind is 0 for text, a tag's number for a start tag, its negative for an end tag; start
-        and end are byte offsets; flags are those of the attributes, and of a text the number of
-        its visible characters; roles tells whether any element holds the role of a formula.
+        tokens: one row each, columns as named in this file, and room for one more; roles tells
+        whether any element holds the role of a formula.
     """
     found = _count_opens(source)
     if found > most_tags:
         found = _count_tags(source)
     room = 2 * min(found, most_tags) + 4
-    kind, start = np.empty(room, np.int32), np.empty(room, np.int32)
-    end, flags = np.empty(room, np.int32), np.empty(room, np.int32)
+    tokens = np.empty((room + 1, _COLUMNS), np.int32)
     if found > most_tags:
-        return -1, kind, start, end, flags, False
+        return -1, tokens, False
     seen_tags = np.zeros((_SEEN_TAGS, 4), np.int32)
     number, at, text, length, every, letters = 0, 0, 0, len(source), 0, 0
     while True:
@@ -461,71 +517,51 @@ def tokenize(
         letters += more
         if at >= length:
             break
-        row = name_start = name_end = size = 0
+        row = size = 0
         if at + WIDTH <= length:
             size = first(closes(source, at)) + 1
             row = _tag_row(source, at, size)
-        if (
-            0 < size <= WIDTH
-            and seen_tags[row, 0] == size
-            and first(~same(source, at, seen_tags[row, 1])) >= size
-        ):
+        if _is_seen(source, at, size, seen_tags, row):
             tag, seen, behind = seen_tags[row, 2], seen_tags[row, 3], at + size
         else:
-            byte = source[at + 1] if at + 1 < length else 0
-            closing = byte == 47 and at + 2 < length and _is_letter(source[at + 2])
-            named = _is_letter(byte) or closing
-            if not (named or byte == 33 or byte == 63 or byte == 47):
+            tag, seen, behind = _read_tag(source, at, tags, properties, names, words, needles)
+            if tag == _NO_TAG:
                 at += 1
                 letters += 1
                 continue
-            name_start = at + (2 if closing else 1)
-            behind, tag, seen = at, 0, 0
-            if named:
-                name_end, tag = _name(source, name_start, tags)
-                if name_end < length and source[name_end] == 62:
-                    behind = name_end + 1
-                else:
-                    behind, seen = _attributes(source, name_end, names, words, needles)
-                bits = properties[tag] if tag < KNOWN else 0
-                seen = _joined(bits >> TAG_ROLE_SHIFT << ROLE_SHIFT, seen)
-                tag = -tag if closing else tag
-                if behind - at == size and not bits & RAW:
-                    seen_tags[row] = size, at, tag, seen
+            bits = properties[abs(tag)] if abs(tag) < KNOWN else 0
+            if behind - at == size and tag and not bits & RAW:
+                seen_tags[row] = size, at, tag, seen
         if at > text:
-            kind[number], start[number], end[number], flags[number] = 0, text, at, letters
-            number += 1
+            number = _put(tokens, number, 0, text, at, letters)
         letters = 0
         if tag == 0:
-            at = text = _behind_markup(source, at)
+            at = text = behind
             continue
         if behind < 0:
             text = length
             break
-        if tag == -SPAN and _closes_plain_span(kind, flags, number):
-            number -= 1
-            kind[number - 1], start[number - 1], end[number - 1] = 0, start[number], end[number]
-            flags[number - 1] = flags[number]
-            at = text = behind
+        start = at
+        at = text = behind
+        if tag == -SPAN and _closes_plain_span(tokens, number):
+            number = _put(
+                tokens, number - 2, 0, tokens[number - 1, START], tokens[number - 1, BEHIND],
+                tokens[number - 1, FLAGS],
+            )  # fmt: skip
             continue
         bits = properties[abs(tag)] if abs(tag) < KNOWN else 0
         if bits & IGNORED or (bits & ROLE_ONLY and seen >> ROLE_SHIFT == 0):
-            at = text = behind
             continue
-        kind[number], start[number], end[number] = tag, at, behind
-        flags[number] = 0 if tag < 0 else seen if tag == A else seen & ~LINK
+        flags = 0 if tag < 0 else seen if tag == A else seen & ~LINK
+        number = _put(tokens, number, tag, start, behind, flags)
         every |= seen if tag > 0 else 0
-        number += 1
-        at = text = behind
         if bits & RAW and tag > 0:
-            at = _raw_end(source, at, name_start, name_end)
+            at = _raw_end(source, at, start)
             if at > text and number < room:
-                kind[number], start[number], end[number] = 0, text, at
                 inside = bits & SKIPPED and not seen & SELF_CLOSING
-                flags[number] = 0 if inside else _visible(source, text, at)
-                number += 1
+                visible_inside = 0 if inside else _visible(source, text, at)
+                number = _put(tokens, number, 0, text, at, visible_inside)
             text = at
     if text < length and number < room:
-        kind[number], start[number], end[number], flags[number] = 0, text, length, letters
-        number += 1
-    return number, kind, start, end, flags, every >> ROLE_SHIFT != 0
+        number = _put(tokens, number, 0, text, length, letters)
+    return number, tokens, every >> ROLE_SHIFT != 0

@@ -20,7 +20,7 @@ from seekmath.mine.html_blocks import (
     TOKEN,
     TYPE,
 )
-from seekmath.mine.html_tokens import CONTAINER, KNOWN, MAIN, Bytes, Ints
+from seekmath.mine.html_tokens import CLOSE, CONTAINER, FLAGS, KIND, KNOWN, MAIN, Bytes, Ints
 
 # A block of running text: so many characters, and few of them links.
 _GOOD_LETTERS, _GOOD_LINKS = 60, 0.2
@@ -55,9 +55,7 @@ def _running(blocks: Ints, count: int) -> Ints:
 
 
 @kernel
-def _content_range(
-    blocks: Ints, count: int, kind: Ints, flags: Ints, close: Ints, properties: Ints
-) -> tuple[int, int]:
+def _content_range(blocks: Ints, count: int, tokens: Ints, properties: Ints) -> tuple[int, int]:
     """First and last token (exclusive) of the element that holds the page's content.
 
     The innermost element that says it is the content and holds half of the running text; else
@@ -67,19 +65,19 @@ def _content_range(
     total = good[count + 1]
     best, named = -1, -1
     for token in range(count):
-        tag = kind[token]
-        if tag <= 0 or close[token] <= token + 1:
+        tag, behind = tokens[token, KIND], tokens[token, CLOSE]
+        if tag <= 0 or behind <= token + 1:
             continue
         bits = properties[tag] if tag < KNOWN else 0
-        share = good[close[token]] - good[token]
-        if flags[token] & MAIN and share >= _MAIN_SHARE * total:
+        share = good[behind] - good[token]
+        if tokens[token, FLAGS] & MAIN and share >= _MAIN_SHARE * total:
             named = token
         if bits & CONTAINER and share >= _SHARE * total:
             best = token
     if total == 0 or (named < 0 and best < 0):
         return 0, count + 1
     chosen = named if named >= 0 else best
-    return chosen, close[chosen]
+    return chosen, tokens[chosen, CLOSE]
 
 
 @kernel
@@ -183,14 +181,14 @@ def _join_blocks(
 
 @kernel
 def content(
-    out: Bytes, blocks: Ints, count: int, kind: Ints, flags: Ints, close: Ints, properties: Ints
+    out: Bytes, blocks: Ints, count: int, tokens: Ints, properties: Ints
 ) -> tuple[Bytes, NDArray[np.int64]]:
     """The content of a page as one text, and (begin, end, signs) where it may hold formulas.
 
     Args:
         out, blocks: ``write_blocks``.
-        count, kind, flags, close: ``tokenize`` and ``nest``.
+        count, tokens: ``tokenize`` and ``nest``.
         properties: bits of each known tag.
     """
-    low, high = _content_range(blocks, count, kind, flags, close, properties)
+    low, high = _content_range(blocks, count, tokens, properties)
     return _join_blocks(out, blocks, _keep_blocks(blocks, low, high))

@@ -6,7 +6,7 @@ import numpy as np
 
 from seekmath.mine import html_names as names
 from seekmath.mine.html_nest import nest
-from seekmath.mine.html_tokens import Bytes, Ints, tokenize
+from seekmath.mine.html_tokens import BEHIND, CLOSE, START, Bytes, Ints, tokenize
 
 _MOST_TAGS = 500_000
 MOST_DEPTH = 4096
@@ -17,30 +17,25 @@ class HostilePage(ValueError):
 
 
 class Tokens(NamedTuple):
-    """A page as tokens with their nesting (``tokenize`` and ``nest`` say what each array holds)."""
+    """A page as tokens with their nesting, a row each (``html_tokens`` names the columns)."""
 
     source: bytes
     octets: Bytes
     number: int
-    kind: Ints
-    start: Ints
-    end: Ints
-    flags: Ints
-    close: Ints
-    letters: Ints
+    rows: Ints
     title: int
     heading: int
     roles: bool  # whether any element may hold a formula
 
     def inner(self, token: int) -> bytes:
         """What stands between an element's tags."""
-        last = self.close[token]
-        behind = int(self.start[last]) if last < self.number else len(self.source)
-        return self.source[self.end[token] : max(behind, int(self.end[token]))]
+        last, inside = self.rows[token, CLOSE], int(self.rows[token, BEHIND])
+        end = int(self.rows[last, START]) if last < self.number else len(self.source)
+        return self.source[inside : max(end, inside)]
 
     def tag(self, token: int) -> bytes:
         """A tag with its attributes."""
-        return self.source[self.start[token] : self.end[token]]
+        return self.source[self.rows[token, START] : self.rows[token, BEHIND]]
 
 
 def read_tokens(source: bytes) -> Tokens:
@@ -50,15 +45,13 @@ def read_tokens(source: bytes) -> Tokens:
         HostilePage: it has too many tags or is nested too deeply.
     """
     octets = np.frombuffer(source, np.uint8)
-    count, kind, start, end, flags, roles = tokenize(
+    number, rows, roles = tokenize(
         octets, names.TAG_TABLE, names.PROPERTIES, names.ATTRIBUTE_TABLE, names.WORD_TABLE,
         names.NEEDLES, _MOST_TAGS,
     )  # fmt: skip
-    if count < 0:
+    if number < 0:
         raise HostilePage(f"more than {_MOST_TAGS} tags")
-    deepest, close, letters, title, heading = nest(count, kind, flags, names.PROPERTIES, MOST_DEPTH)
+    deepest, title, heading = nest(number, rows, names.PROPERTIES, MOST_DEPTH)
     if deepest < 0:
         raise HostilePage(f"nested deeper than {MOST_DEPTH}")
-    return Tokens(
-        source, octets, count, kind, start, end, flags, close, letters, title, heading, roles
-    )
+    return Tokens(source, octets, number, rows, title, heading, roles)
