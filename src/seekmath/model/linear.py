@@ -4,7 +4,7 @@ torch takes MKL's products for fp32 on a CPU, which on processors of other maker
 slower than oneDNN's, above all in the backward pass. Here oneDNN is called for the linear layers
 alone, by its operator: torch's switch for all products would slow attention down and may stand for
 bf16 where a processor has it. oneDNN also gives a row the same bits whatever other rows are there,
-which sampling relies on; only a single row would take another kernel, so it goes as two.
+which sampling relies on; only a single row would take another kernel, and it never goes alone.
 """
 
 # M rows, I inputs, O outputs
@@ -17,6 +17,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+# Rows of a product are filled up to a multiple of this, beyond so many rows of that.
+_FEW_STEP, _MANY, _MANY_STEP = 8, 256, 64
 
 #: What a setting's name stands for.
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -140,14 +143,21 @@ class _Product(torch.autograd.Function):
 def _times(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
     if x_MI.device.type != "cpu" or x_MI.dtype != torch.float32:
         return F.linear(x_MI, weight_OI)
-    if x_MI.shape[0] == 1:
-        return _onednn(x_MI.expand(2, -1), weight_OI)[:1]
     return _onednn(x_MI, weight_OI)
 
 
 def _onednn(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
+    """The product over rows filled up to a round number of them.
+
+    oneDNN compiles a kernel for each number of rows, which takes milliseconds and a MiB or two, and
+    ragged batches hardly ever have the same number twice.
+    """
+    rows = x_MI.shape[0]
+    spare = -rows % (_MANY_STEP if rows > _MANY else _FEW_STEP)
+    if spare:
+        x_MI = F.pad(x_MI, (0, 0, 0, spare))
     product: Tensor = torch.ops.mkldnn._linear_pointwise(x_MI, weight_OI, None, "none", [], "")
-    return product
+    return product[:rows] if spare else product
 
 
 @cache
