@@ -28,6 +28,7 @@ def test_uncounted_work_is_free_and_what_follows_is_not():
     assert ran("limit_time(.2)\n" + nested) == 0
     assert ran("limit_time(.2)\n" + nested + "work(.3)") == -signal.SIGPROF
     assert ran("limit_time(.2)\nwork(.15)\n" + nested + "work(.15)") == -signal.SIGPROF
+    assert ran("work(.3)\n" + nested + "raise SystemExit(not .6 <= u.spent_s < .8)") == 0
 
 
 def test_uncounted_memory_is_free_and_what_follows_is_not():

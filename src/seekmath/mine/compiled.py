@@ -7,7 +7,7 @@ code has to go.
 from numba.core.event import Event, Listener, register
 
 from seekmath.core.compiled import kernel
-from seekmath.mine.limits import Uncounted
+from seekmath.mine.limits import COMPILING
 
 __all__ = ["kernel"]
 
@@ -15,14 +15,11 @@ __all__ = ["kernel"]
 class _Compiling(Listener):
     """Charges no record of a crawl with the compiling that its being the first brought about."""
 
-    def __init__(self) -> None:
-        self._uncounted = Uncounted()
-
     def on_start(self, event: Event) -> None:
-        self._uncounted.begin()
+        COMPILING.begin()
 
     def on_end(self, event: Event) -> None:
-        self._uncounted.end()
+        COMPILING.end()
 
 
 register("numba:compile", _Compiling())

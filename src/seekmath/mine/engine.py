@@ -28,7 +28,7 @@ from typing import Any
 
 from seekmath.core.memory import give_back
 from seekmath.core.places import exists, get_json, identity, join, put_json
-from seekmath.mine.limits import limit_memory, limit_time
+from seekmath.mine.limits import COMPILING, limit_memory, limit_time
 
 #: How a worker ends that ran out of its memory budget; supervisors read it.
 MEMORY_EXIT = 88
@@ -151,7 +151,8 @@ def run_shard(
 class Cost:
     """Notes beside a manifest what a shard took: processor seconds, and the worker's peak memory.
 
-    It is no part of the manifest, which is the same however often a shard is done.
+    Compiling kernels, once in an installation, stands apart. The costs are no part of the manifest,
+    which is the same however often a shard is done.
     """
 
     def __init__(self, place: str) -> None:
@@ -162,6 +163,7 @@ class Cost:
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
         self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
+        self._compile_s = COMPILING.spent_s
 
     def __exit__(
         self,
@@ -170,8 +172,10 @@ class Cost:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
+            compile_s = COMPILING.spent_s - self._compile_s
             cost = {
-                "cpu_s": round(time.process_time() - self._cpu_s, 4),
+                "cpu_s": round(time.process_time() - self._cpu_s - compile_s, 4),
+                "compile_s": round(compile_s, 4),
                 "wall_s": round(time.monotonic() - self._wall_s, 4),
                 "peak_mib": round(_peak_kib() / 1024, 1),
             }

@@ -7,6 +7,7 @@ installation, and would otherwise be charged to the page that happened to come f
 
 import resource
 import signal
+import time
 
 _STATM_DATA = 5  # the field of /proc/self/statm that RLIMIT_DATA limits
 _NONE = resource.RLIM_INFINITY
@@ -25,15 +26,21 @@ def limit_memory(budget_mib: int) -> None:
 
 
 class Uncounted:
-    """Between ``begin`` and ``end`` nothing counts; calls may nest."""
+    """Between ``begin`` and ``end`` nothing counts; calls may nest.
+
+    Attributes:
+        spent_s: processor seconds that this process has spent so.
+    """
 
     def __init__(self) -> None:
         self._depth = 0
+        self.spent_s = 0.0
 
     def begin(self) -> None:
         """Stop the clock and lift the bound."""
         self._depth += 1
         if self._depth == 1:
+            self._begun_s = time.process_time()
             self._left_s = signal.setitimer(signal.ITIMER_PROF, 0)[0]
             self._soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
             if self._soft != _NONE:
@@ -45,11 +52,16 @@ class Uncounted:
         self._depth -= 1
         if self._depth:
             return
+        self.spent_s += time.process_time() - self._begun_s
         if self._soft != _NONE:
             hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
             soft = self._soft + max(0, _allocated() - self._before)
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
         signal.setitimer(signal.ITIMER_PROF, self._left_s)
+
+
+#: Of this process: the compiling of kernels.
+COMPILING = Uncounted()
 
 
 def _allocated() -> int:
