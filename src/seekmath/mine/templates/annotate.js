@@ -80,9 +80,10 @@ function rowElement(row) {
   const element = made("div", "row" + (row.depth ? "" : " host"));
   element.dataset.prefix = row.prefix;
   element.setAttribute("role", "option");
-  const name = made("span", "prefix d" + Math.min(row.depth, 4), row.depth ? row.prefix.slice(row.prefix.indexOf("/")) : row.prefix);
+  const name = made("span", "prefix d" + Math.min(row.depth, 4));
+  name.append(made("span", "text", row.depth ? row.prefix.slice(row.prefix.indexOf("/")) : row.prefix));
   name.title = row.prefix;
-  if (row.proposed) name.append(made("span", "star", " ★"));
+  if (row.proposed) name.append(made("span", "star", "★"));
   const share = made("span", "share", `${row.collected.toLocaleString()} · ${Math.round(100 * row.collected / row.pages)}%`);
   const bar = made("progress");
   bar.max = row.pages;
