@@ -32,6 +32,11 @@ _OPENER = re.compile(
     r"|\[(tex|latex|math|imath|dmath)\]",
     re.IGNORECASE,
 )
+# What closes a formula, and whether it is displayed.
+_USUAL = {
+    "\\(": ("\\)", False), "\\[": ("\\]", True), "$$": ("$$", True),
+    "\\\\(": ("\\\\)", False), "\\\\[": ("\\\\]", True),
+}  # fmt: skip
 _LOOKS_TEX = re.compile(r"\\[A-Za-z]+|[\^_{}=+<>]|^\s*[A-Za-z]'?\s*$|^-?\d+(?:\.\d+)?$")
 _MONEY = re.compile(r"^\d[\d.,]*\s*(?:[A-Za-z]{2,}|$)|\b(?:and|or|to|per|each|for|the|in)\b")
 _DOLLARS = re.compile(rb"""\[\s*['"]\$['"]\s*,|left['"]?\s*:\s*['"]\$['"]""")
@@ -94,6 +99,9 @@ def _formula(text: str, opener: re.Match[str], style: TextStyle) -> tuple[str, i
     """The marked formula that an opener starts and the place behind it; else the opener itself."""
     sign, inside = opener.group(), opener.end()
     plain = sign, inside
+    usual = _USUAL.get(sign)
+    if usual:
+        return _between(text, sign, inside, *usual, style)
     if sign in MARKS:
         closing = text.find(MARKS[2 + MARKS.index(sign)], inside)
         return (text[opener.start() : closing + 1], closing + 1) if closing >= 0 else plain
@@ -101,24 +109,27 @@ def _formula(text: str, opener: re.Match[str], style: TextStyle) -> tuple[str, i
         return _backtick(text, inside, style)
     if sign == "$":
         return _single_dollar(text, opener.start(), style)
-    if opener[1]:
-        closer = f"\\end{{{opener[1]}{opener[2]}}}"
-    elif opener[3]:
-        closer = f"[/{opener[3]}]"
-    else:
-        closer = {"$$": "$$"}.get(sign, sign[:-1] + ("]" if sign[-1] == "[" else ")"))
+    if opener[3]:
+        return _between(text, sign, inside, f"[/{opener[3]}]", opener[3][0] == "d", style)
+    return _between(text, sign, inside, f"\\end{{{opener[1]}{opener[2]}}}", True, style)
+
+
+def _between(
+    text: str, sign: str, inside: int, closer: str, display: bool, style: TextStyle
+) -> tuple[str, int]:
+    """The formula between an opener and what closes it; an environment with both."""
     closing = text.find(closer, inside, inside + _MOST)
-    if closing < 0 and not opener[3]:
-        return plain
-    if closing < 0 or (sign.startswith("\\\\") and "\\" not in text[inside:closing]):
-        return plain
+    if closing < 0:
+        return sign, inside
     inner = text[inside:closing]
-    if MARKS[0] in inner or MARKS[1] in inner:
-        return plain
-    display = bool(opener[1]) or sign in ("$$", "\\[", "\\\\[") or (opener[3] or "").startswith("d")
-    whole = text[opener.start() : closing + len(closer)] if opener[1] else inner
+    behind = closing + len(closer)
+    if not inner.isascii() and (MARKS[0] in inner or MARKS[1] in inner):
+        return sign, inside
+    if sign.startswith("\\\\") and "\\" not in inner:
+        return sign, inside
+    whole = sign + inner + closer if closer[:2] == "\\e" else inner
     marked = mark(whole, display, style.macros)
-    return (marked or ("" if inner.strip() else sign + closer)), closing + len(closer)
+    return marked or ("" if inner.strip() else sign + closer), behind
 
 
 def _single_dollar(text: str, start: int, style: TextStyle) -> tuple[str, int]:
