@@ -1,8 +1,9 @@
-"""HTML bytes to tokens and their nesting, compiled: one pass each, no recursion, no tree.
+"""HTML bytes to tokens, compiled: one pass, no tree.
 
-The rules are those of the HTML standard (tokenisation; implied end tags; scopes) as far as text
-needs them. Kernels see bytes only through bounds that they check themselves; the tables of names
-come in as arguments, so that a cached kernel never holds an old table.
+The rules are those of the HTML standard (tokenisation) as far as text needs them. Kernels see bytes
+only through bounds that they check themselves; the tables of names come in as arguments, so that a
+cached kernel never holds an old table. Bytes are looked at 64 at once where the page goes on for so
+long; a tag that the page has written before, byte for byte, is not read again.
 """
 
 import numpy as np
@@ -54,8 +55,6 @@ CLASS, STYLE, HIDDEN_NAME, ARIA_HIDDEN, TYPE, HREF, SOURCE, ALT, DATA_TEX = rang
     ROLE_MATH, ROLE_SCRIPT, ROLE_CONTAINER, ROLE_KATEX, ROLE_KATEX_DISPLAY, ROLE_WIKIPEDIA,
     ROLE_IMAGE, ROLE_TEX, ROLE_RENDERED, ROLE_PREVIEW, ROLE_HTML, ROLE_DATA, ROLE_NUMBER,
 ) = range(1, 14)  # fmt: skip
-# What a page may hold: macros of a configuration and of LaTeX, a choice of delimiters, AsciiMath.
-CONFIGURES_MACROS, DEFINES_MACROS, CHOOSES_DELIMITERS, LOADS_ASCIIMATH = (1 << n for n in range(4))
 _HASH, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _ATTRIBUTE_SCAN = 600
 # Tags of a page seen before, by a hash of their bytes: a page writes few different ones.
@@ -366,57 +365,6 @@ def _tag_row(source: Bytes, at: int, size: int) -> int:
     mask = _below(8 * (size - 1))
     head, tail = word(source, at + 1) & mask, word(source, at + max(1, size - 8)) & mask
     return ((head ^ tail * _MIX) * _MIX >> 40) & (_SEEN_TAGS - 1)
-
-
-@kernel
-def macro_hints(source: Bytes) -> int:
-    """Whether a page may define macros, from a few letters; only then need they be looked for.
-
-    Loops over slices, one a question, are what the compiler makes vectors of.
-    """
-    size = max(0, len(source) - 4)
-    a, b, c = source[:size], source[1 : size + 1], source[2 : size + 2]
-    d, e = source[3 : size + 3], source[4 : size + 4]
-    configured = defined = False
-    for at in range(size):  # [Mm]acro
-        configured |= (
-            ((a[at] | 32) == 109) & (b[at] == 97) & (c[at] == 99) & (d[at] == 114) & (e[at] == 111)
-        )
-    for at in range(size):  # \new…, \ren…, \prov…, \def, \Dec…
-        byte, behind = b[at], d[at]
-        defined |= (a[at] == 92) & (
-            (
-                (c[at] == 101)
-                & (
-                    ((byte == 110) & (behind == 119)) | ((byte == 114) & (behind == 110))
-                    | ((byte == 100) & (behind == 102)) | ((byte == 68) & (behind == 99))
-                )
-            )
-            | ((byte == 112) & (c[at] == 114) & (behind == 111) & (e[at] == 118))
-        )  # fmt: skip
-    return configured * CONFIGURES_MACROS | defined * DEFINES_MACROS
-
-
-@kernel
-def style_hints(source: Bytes) -> int:
-    """Whether a page may choose delimiters or load AsciiMath, as ``macro_hints``."""
-    size = max(0, len(source) - 4)
-    a, b, c = source[:size], source[1 : size + 1], source[2 : size + 2]
-    d, e = source[3 : size + 3], source[4 : size + 4]
-    delimited = ascii_math = False
-    for at in range(size):  # inlin[eMath], rende[rMath]InElement, [delim]iters
-        byte = a[at]
-        delimited |= (
-            (b[at] == 77) & (c[at] == 97) & (d[at] == 116) & (e[at] == 104)
-            & ((byte == 101) | (byte == 114))
-        ) | (
-            (byte == 100) & (b[at] == 101) & (c[at] == 108) & (d[at] == 105) & (e[at] == 109)
-        )  # fmt: skip
-    for at in range(size):  # asc[iim]ath in any case, AM_
-        ascii_math |= (((a[at] | 32) == 105) & ((b[at] | 32) == 105) & ((c[at] | 32) == 109)) | (
-            (a[at] == 65) & (b[at] == 77) & (c[at] == 95)
-        )
-    return delimited * CHOOSES_DELIMITERS | ascii_math * LOADS_ASCIIMATH
 
 
 @kernel

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from seekmath.mine.html_tokens import CONFIGURES_MACROS, DEFINES_MACROS
+from seekmath.mine.page_hints import CONFIGURES_MACROS, DEFINES_MACROS
 
 #: Name without backslash → (number of arguments, body).
 Macros = dict[str, tuple[int, str]]

@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from seekmath.mine.asciimath import asciimath_to_latex
-from seekmath.mine.html_tokens import (
+from seekmath.mine.macros import Macros, page_macros
+from seekmath.mine.marks import MARKS, mark
+from seekmath.mine.page_hints import (
     CHOOSES_DELIMITERS,
     LOADS_ASCIIMATH,
     macro_hints,
     style_hints,
 )
-from seekmath.mine.macros import Macros, page_macros
-from seekmath.mine.marks import MARKS, mark
 
 _MOST = 4000
 _MOST_INLINE = 600
