@@ -40,8 +40,8 @@ from seekmath.mine.html_tokens import (
 )
 
 # Columns of a block.
-BEGIN, END, TYPE, TOKEN, LETTERS, LINKED, ROW, INDENT, SPECIAL_SIGNS, WORDS = range(10)
-_COLUMNS = 10
+BEGIN, END, TYPE, TOKEN, LETTERS, LINKED, ROW, INDENT, SPECIAL_SIGNS = range(9)
+_COLUMNS = 9
 # Types of a block; 1 to 6 are headings.
 PLAIN, ITEM, CELL, CODE = 0, 7, 8, 9
 # Effects of an element on its text.
@@ -143,9 +143,9 @@ def _write_text(
     entities: NDArray[np.uint32],
     blob: Bytes,
     windows: Ints,
-) -> tuple[int, int, int, int]:
-    """Write a text token: the place behind it, visible characters, words, special signs."""
-    letters, words, signs = 0, 0, 0
+) -> tuple[int, int, int]:
+    """Write a text token: the place behind it, visible characters, special signs."""
+    letters, signs = 0, 0
     while at < end:
         if at + WIDTH <= len(source):
             blank = spaces(source, at)
@@ -157,7 +157,6 @@ def _write_text(
                 copy(out, place, source, at)
                 inside = (1 << size) - 1 if size < WIDTH else -1
                 letters += ones(visible(source, at) & inside)
-                words += 0 if code else ones(blank & inside)
                 place += size
                 at += size
                 continue
@@ -213,7 +212,6 @@ def _write_text(
             elif place > begin and out[place - 1] != 32 and out[place - 1] != 10:
                 out[place] = 32
                 place += 1
-                words += 1
             continue
         if point < 32 or point == 0xAD or point == 0x200B or _PRIVATE <= point <= _PRIVATE + 3:
             continue
@@ -221,7 +219,7 @@ def _write_text(
             signs |= HAS_TEX
         letters += 1
         place = _put(out, place, point)
-    return place, letters, words, signs
+    return place, letters, signs
 
 
 @kernel
@@ -317,6 +315,29 @@ def _end_effect(out: Bytes, opened: int, place: int, effect: int, code: int, lin
 
 
 @kernel
+def _put_block(
+    blocks: Ints,
+    filled: int,
+    begin: int,
+    end: int,
+    type_: int,
+    token: int,
+    letters: int,
+    linked: int,
+    row: int,
+    indent: int,
+    signs: int,
+) -> int:
+    """Add a block; how many there are."""
+    blocks[filled, BEGIN], blocks[filled, END] = begin, end
+    blocks[filled, TYPE], blocks[filled, TOKEN] = type_, token
+    blocks[filled, LETTERS], blocks[filled, LINKED] = letters, linked
+    blocks[filled, ROW], blocks[filled, INDENT] = row, indent
+    blocks[filled, SPECIAL_SIGNS] = signs
+    return filled + 1
+
+
+@kernel
 def write_blocks(
     source: Bytes,
     count: int,
@@ -351,7 +372,7 @@ def write_blocks(
     stack = np.empty((most_depth + 1, 4), np.int32)
     whole = tokens[count, BEFORE]
     place = begin = filled = depth = indent = row = link = code = 0
-    seen = linked = signs = words = head = boundaries = 0
+    seen = linked = signs = head = boundaries = 0
     type_, empty_cell = PLAIN, False
     token = 0
     while token <= count:
@@ -374,11 +395,10 @@ def write_blocks(
                 if (seen and stop > begin) or (cell and empty_cell):
                     if not seen:
                         stop, type_ = begin, CELL
-                    blocks[filled] = (
-                        begin, stop, CODE if code else type_, head if seen else ended, seen,
-                        linked, row, indent, signs, words,
+                    filled = _put_block(
+                        blocks, filled, begin, stop, CODE if code else type_,
+                        head if seen else ended, seen, linked, row, indent, signs,
                     )  # fmt: skip
-                    filled += 1
                     begin = place
                     empty_cell = False
                     type_ = PLAIN
@@ -388,7 +408,7 @@ def write_blocks(
                     type_ = PLAIN
                 if cell:
                     empty_cell = False
-                seen = linked = signs = words = 0
+                seen = linked = signs = 0
                 boundaries += 1
             if effect == PRE:
                 code -= 1
@@ -399,7 +419,7 @@ def write_blocks(
             token += 1
             continue
         if tag == 0:
-            place, more, spaced, noted = _write_text(
+            place, more, noted = _write_text(
                 source, tokens[token, START], tokens[token, BEHIND], out, place, begin, code > 0,
                 entities, blob, windows,
             )  # fmt: skip
@@ -407,7 +427,6 @@ def write_blocks(
             seen += more
             linked += more if link else 0
             signs |= noted
-            words += spaced
             token += 1
             continue
         which = tokens[token, FORMULA]
@@ -419,7 +438,6 @@ def write_blocks(
                 place += 1
             head = token if not seen else head
             seen += high - low
-            words += 1
             token = tokens[token, CLOSE]
             continue
         bits = properties[tag] if tag < KNOWN else 0
@@ -437,11 +455,10 @@ def write_blocks(
             stop = _trimmed(out, begin, place)
             own = _type_of(tag, tokens[tokens[token, CLOSE], BEFORE] - tokens[token, BEFORE])
             if seen and stop > begin:
-                blocks[filled] = (
-                    begin, stop, CODE if code else type_, head, seen, linked, row, indent,
-                    signs, words,
+                filled = _put_block(
+                    blocks, filled, begin, stop, CODE if code else type_, head, seen, linked, row,
+                    indent, signs,
                 )  # fmt: skip
-                filled += 1
                 begin = place
                 type_ = own
                 empty_cell = False
@@ -449,7 +466,7 @@ def write_blocks(
                 place = begin
                 if own != PLAIN or (type_ != ITEM and type_ != CELL):
                     type_ = own
-            seen = linked = signs = words = 0
+            seen = linked = signs = 0
             boundaries += 1
             row += tag == TR
             empty_cell = own == CELL or (empty_cell and tag != TR)
@@ -464,8 +481,7 @@ def write_blocks(
         token += 1
     stop = _trimmed(out, begin, place)
     if seen and stop > begin:
-        blocks[filled] = (
-            begin, stop, type_, head, seen, linked, row, indent, signs, words
-        )  # fmt: skip
-        filled += 1
+        filled = _put_block(
+            blocks, filled, begin, stop, type_, head, seen, linked, row, indent, signs
+        )
     return out, blocks[:filled]

@@ -479,7 +479,8 @@ def tokenize(
                 continue
             bits = properties[abs(tag)] if abs(tag) < KNOWN else 0
             if behind - at == size and tag and not bits & RAW:
-                seen_tags[row] = size, at, tag, seen
+                seen_tags[row, 0], seen_tags[row, 1] = size, at
+                seen_tags[row, 2], seen_tags[row, 3] = tag, seen
         if at > text:
             number = _put(tokens, number, 0, text, at, letters)
         letters = 0
