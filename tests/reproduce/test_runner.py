@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from seekmath.core.files import read_json
+from seekmath.core.files import BadInput, read_json
 from seekmath.core.log import Display
 from seekmath.core.recipe import load_recipe
 from seekmath.reproduce.experiments import EXPERIMENTS
 from seekmath.reproduce.page import write_page
-from seekmath.reproduce.runner import cost, reproduce
+from seekmath.reproduce.runner import cost, planned, reproduce
 from seekmath.reproduce.sizes import SIZES
 from seekmath.stages import STAGES
 
@@ -58,10 +58,27 @@ def test_every_experiment_is_a_valid_recipe_and_shares_its_stages(name, size, tm
     experiment = EXPERIMENTS[name]
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps({"stages": experiment.stages(size)}))
-    stages = {stage.name: stage for stage in load_recipe(path, [], STAGES).stages}
+    stages = {stage.name: stage for stage in load_recipe(path, [], STAGES, size.embedded).stages}
     for other in EXPERIMENTS.values():
         for stage, body in other.stages(size).items():
             assert stage not in stages or body == experiment.stages(size)[stage]
+
+
+@pytest.mark.parametrize("size", ["gpu", "paper"])
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_needs_a_gpu_is_planned_for_it(name, size, tmp_path):
+    path, entries = planned(name, EXPERIMENTS[name], SIZES[size], tmp_path)
+    assert path.is_file()
+    assert all(entry["fits"] for entry in entries)
+    assert entries or name in ("figure-2", "memory")
+
+
+def test_a_size_that_cannot_fit_is_refused_before_any_work(tmp_path):
+    paper = SIZES["paper"]
+    seven = replace(paper, pretrain={**paper.pretrain, "size": "7b"})
+    with pytest.raises(BadInput, match=r"stage 'grpo' needs .* GiB"):
+        run("figure-7", seven, [0], tmp_path)
+    assert not list(tmp_path.glob("paper/seed-0/*/stage.json"))
 
 
 @pytest.mark.timeout(600)

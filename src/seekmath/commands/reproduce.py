@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command("reproduce")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--size", default="laptop", show_default=True, help="nano, laptop, workstation, gpu.")
+@click.option(
+    "--size", default="laptop", show_default=True, help="nano, laptop, workstation, gpu, paper."
+)
 @click.option("--seeds", type=int, help="Trainings of each arm.  [default: the size's]")
 @click.option(
     "--seed",
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", default="runs/reproduce", show_default=True, help="Folder of all runs.")
 @click.option("--threads", type=int, help="CPU threads; 0 leaves torch's choice.")
+@click.option("--plan", "planning", is_flag=True, help="Write NAME's recipe, plan it and stop.")
 @click.option("--list", "listing", is_flag=True, help="Say what each claims, costs and has done.")
 @click.option(
     "--page",
@@ -45,6 +48,7 @@ def reproduce(
     only: tuple[int, ...],
     out: str,
     threads: int | None,
+    planning: bool,
     listing: bool,
     page: str | None,
     results: str,
@@ -57,6 +61,7 @@ def reproduce(
         \b
         seekmath reproduce --list
         seekmath reproduce figure-7 --size nano
+        seekmath reproduce figure-5 --size paper --plan
         seekmath reproduce --page reproduction.html
     """
     from seekmath.core.complaints import unknown
@@ -80,7 +85,9 @@ def reproduce(
             raise BadInput(unknown("NAME", name, [*EXPERIMENTS, *ALSO]))
     if not names:
         raise BadInput(f"name an experiment: {', '.join(EXPERIMENTS)}; --list says more")
-    if only:
+    if planning:
+        _plan(names, chosen, Path(out))
+    elif only:
         _run_seeds(names, chosen, only, Path(out), quiet)
     else:
         _run(names, chosen, numbers, Path(out), quiet)
@@ -108,6 +115,19 @@ def _run(names: tuple[str, ...], size: "Size", seeds: list[int], out: Path, quie
             path = run_experiment(name, EXPERIMENTS[name], size, seeds, out, display, command)
         Console().print(Markdown(experiment_section(read_json(path), path.name)))
         click.echo(f"result: {path}")
+
+
+def _plan(names: tuple[str, ...], size: "Size", out: Path) -> None:
+    from seekmath.core.files import BadInput
+    from seekmath.plan import table
+    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.runner import planned
+
+    if not size.machines:
+        raise BadInput(f"--plan: size {size.name} runs anywhere; gpu and paper have machines")
+    for name in names:
+        path, entries = planned(name, EXPERIMENTS[name], size, out)
+        click.echo(f"{name} on {size.machines}, one seed\n{table(entries)}\nrecipe: {path}")
 
 
 def _run_seeds(

@@ -6,9 +6,6 @@ from typing import Any
 from seekmath.reproduce.experiment import Stages
 from seekmath.reproduce.sizes import Size
 
-PROBLEMS = "world/problems/train.jsonl"
-BENCHMARKS = "world/benchmarks"
-
 
 def on(size: Size, body: dict[str, Any]) -> dict[str, Any]:
     """``body`` with where it runs."""
@@ -16,13 +13,16 @@ def on(size: Size, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def mined(size: Size) -> Stages:
-    """The embedded web and what is mined of it; labels serve measuring only."""
+    """A web and what is mined of it; the embedded one's labels serve measuring only."""
+    if not size.embedded:
+        given = {"seeds": "data/seeds.txt", "benchmarks": size.benchmarks}
+        return {"mine": {**given, **size.mine}}
     return {
         "world": dict(size.world),
         "mine": {
             "crawl": ["world/warc"],
             "seeds": "world/seeds.txt",
-            "benchmarks": BENCHMARKS,
+            "benchmarks": size.benchmarks,
             "labels": "world/truth.parquet",
             **size.mine,
         },
@@ -35,13 +35,15 @@ def tuned(size: Size) -> Stages:
         **mined(size),
         "tokenize": {"corpus": {"math": "mine/corpus"}, "vocab_size": size.vocab_size},
         "pretrain": on(size, {"tokens": "tokenize", **size.pretrain}),
-        "sft": on(size, {"model": "pretrain/model", "problems": PROBLEMS, **size.sft}),
+        "sft": on(size, {"model": "pretrain/model", "problems": size.problems, **size.sft}),
     }
 
 
 def reinforced(size: Size, model: str = "sft/model", **changes: Any) -> dict[str, Any]:
-    """A stage of type grpo on the chain-of-thought problems of mini-gsm8k."""
-    return on(size, {"type": "grpo", "model": model, "problems": PROBLEMS, **size.grpo, **changes})
+    """A stage of type grpo on the chain-of-thought problems."""
+    return on(
+        size, {"type": "grpo", "model": model, "problems": size.problems, **size.grpo, **changes}
+    )
 
 
 def measured(
@@ -53,7 +55,7 @@ def measured(
         {
             "type": "evaluate",
             "models": models,
-            "benchmarks": {name: f"{BENCHMARKS}/{name}.jsonl" for name in benchmarks},
+            "benchmarks": {name: f"{size.benchmarks}/{name}.jsonl" for name in benchmarks},
             "max_new_tokens": size.max_new_tokens,
             **changes,
         },

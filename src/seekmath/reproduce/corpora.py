@@ -8,13 +8,12 @@ byte of test solutions, which need no fine-tuning, stand beside the accuracies.
 from pathlib import Path
 from typing import Any
 
-from seekmath.reproduce.chain import PROBLEMS, measured, mined, on
+from seekmath.reproduce.chain import measured, mined, on
 from seekmath.reproduce.claims import Claim, Measured
 from seekmath.reproduce.experiment import Curves, Experiment, Stages
 from seekmath.reproduce.measures import curve, greedy, logged
 from seekmath.reproduce.sizes import Size
 
-_SETS = ("mini-gsm8k", "mini-math", "mini-cmath")
 _BITS = "bits per byte of solutions"
 _CODE_BITS = "bits per byte of code"
 #: A rise below this counts as none.
@@ -34,10 +33,9 @@ def _tokens(size: Size) -> Stages:
     """The mined corpus, that of the first round alone, and the others, as one set of shards."""
     stages = mined(size)
     stages["mine-first"] = {"type": "mine", **stages["mine"], "rounds": 1}
-    others = {name: f"world/corpora/{name}" for name in size.world["corpora"]}
     stages["tokenize-all"] = {
         "type": "tokenize",
-        "corpus": {"mined": "mine/corpus", "first": "mine-first/corpus", **others},
+        "corpus": {"mined": "mine/corpus", "first": "mine-first/corpus", **size.corpora},
         "vocab_size": size.vocab_size,
         "heldout_share": 0.05,
     }
@@ -46,7 +44,7 @@ def _tokens(size: Size) -> Stages:
 
 def _only(size: Size, shares: dict[str, float]) -> dict[str, float]:
     """``shares``, and zero for the other corpora, whose held-out text is measured all the same."""
-    return {name: shares.get(name, 0.0) for name in ("mined", "first", *size.world["corpora"])}
+    return {name: shares.get(name, 0.0) for name in ("mined", "first", *size.corpora)}
 
 
 def _arm(size: Size, name: str, kinds: list[str], **text: Any) -> Stages:
@@ -60,7 +58,7 @@ def _arm(size: Size, name: str, kinds: list[str], **text: Any) -> Stages:
             {
                 "type": "sft",
                 "model": f"pretrain-{name}/model",
-                "problems": PROBLEMS,
+                "problems": size.problems,
                 **size.sft,
                 "kinds": kinds,
                 "epochs": size.trial_epochs,
@@ -70,7 +68,7 @@ def _arm(size: Size, name: str, kinds: list[str], **text: Any) -> Stages:
 
 
 def _evaluated(size: Size, names: list[str], mode: str) -> dict[str, Any]:
-    return measured(size, {name: f"sft-{name}/model" for name in names}, _SETS, mode=mode)
+    return measured(size, {name: f"sft-{name}/model" for name in names}, size.sets, mode=mode)
 
 
 def _bits(run: Path, name: str, corpus: str) -> dict[str, float]:
@@ -93,7 +91,7 @@ def _table_1(run: Path, size: Size) -> Measured:
     folder = run / "evaluate-corpora"
     return {
         name: {
-            **{benchmark: greedy(folder, name, benchmark) for benchmark in _SETS},
+            **{benchmark: greedy(folder, name, benchmark) for benchmark in size.sets},
             _BITS: _bits(run, name, "solutions"),
         }
         for name in _CORPORA
@@ -115,6 +113,7 @@ def _table_1_curves(run: Path) -> Curves:
 
 
 def _table_1_claims(size: Size) -> list[Claim]:
+    gsm, _, cmath = size.sets
     claims = []
     for other, words in {
         "none": "no mathematics",
@@ -124,8 +123,8 @@ def _table_1_claims(size: Size) -> list[Claim]:
     }.items():
         claims += [
             Claim(f"The mined corpus beats {words} at equal tokens, in English.",
-                  "mined", "mini-gsm8k", other),
-            Claim(f"… and in Chinese (against {words}).", "mined", "mini-cmath", other),
+                  "mined", gsm, other),
+            Claim(f"… and in Chinese (against {words}).", "mined", cmath, other),
             Claim(f"… and test solutions are more surprising after {words}.",
                   other, _BITS, "mined"),
         ]  # fmt: skip
@@ -157,7 +156,7 @@ def _table_8_claims(size: Size) -> list[Claim]:
     return [
         Claim(f"Papers do not raise {name} ({points}).", "papers", name, "none", "not above",
               _NO_RISE)
-        for name in _SETS
+        for name in size.sets
     ]  # fmt: skip
 
 
@@ -214,8 +213,8 @@ def _table_6(run: Path, size: Size) -> Measured:
     for schedule in _SCHEDULES:
         name = f"schedule-{schedule}"
         found[schedule] = {
-            **{b: greedy(run / "evaluate-schedules", name, b) for b in _SETS},
-            **{f"{b} tool": greedy(run / "evaluate-schedules-pot", name, b) for b in _SETS},
+            **{b: greedy(run / "evaluate-schedules", name, b) for b in size.sets},
+            **{f"{b} tool": greedy(run / "evaluate-schedules-pot", name, b) for b in size.sets},
             _BITS: _bits(run, name, "solutions"),
             _CODE_BITS: _bits(run, name, "code"),
         }
@@ -227,18 +226,19 @@ def _table_6_curves(run: Path) -> Curves:
 
 
 def _table_6_claims(size: Size) -> list[Claim]:
+    gsm = size.sets[0]
     return [
         Claim("Code before mathematics helps without a tool.",
-              "code-then-math", "mini-gsm8k", "math"),
+              "code-then-math", gsm, "math"),
         Claim("Code before mathematics helps with a tool.",
-              "code-then-math", "mini-gsm8k tool", "math"),
+              "code-then-math", f"{gsm} tool", "math"),
         Claim("It helps more than general text does (without a tool).",
-              "code-then-math", "mini-gsm8k", "general-then-math"),
+              "code-then-math", gsm, "general-then-math"),
         Claim("It helps more than general text does (with a tool).",
-              "code-then-math", "mini-gsm8k tool", "general-then-math"),
+              "code-then-math", f"{gsm} tool", "general-then-math"),
         Claim("Mixing code and mathematics in one stage helps tool use most.",
-              "mixed", "mini-gsm8k tool", "code-then-math"),
-        Claim("Mixing lowers accuracy without a tool.", "code-then-math", "mini-gsm8k", "mixed"),
+              "mixed", f"{gsm} tool", "code-then-math"),
+        Claim("Mixing lowers accuracy without a tool.", "code-then-math", gsm, "mixed"),
         Claim("Mixing keeps the coding ability that a second stage loses (bits per byte of code).",
               "code-then-math", _CODE_BITS, "mixed"),
     ]  # fmt: skip

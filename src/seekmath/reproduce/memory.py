@@ -15,8 +15,6 @@ import yaml
 from seekmath.core.artifact import read_manifest
 from seekmath.core.files import BadInput, whole_file
 from seekmath.core.recipe import load_recipe
-from seekmath.plan import Machines, plan
-from seekmath.reproduce.chain import PROBLEMS
 from seekmath.reproduce.claims import Claim, Measured
 from seekmath.reproduce.experiment import Experiment, Stages
 from seekmath.reproduce.sizes import Size
@@ -28,15 +26,15 @@ _BATCH = {
     "subjects": ["gsm8k"], "questions_per_step": 4, "group_size": 4, "max_new_tokens": 16,
     "steps": 2, "peak_lr": 1.0e-6, "threads": 1, "device": "cpu",
 }  # fmt: skip
-_H200 = Machines(gpus=1, memory_gib=141, peak_tflops=989, mfu=0.4)
 
 
 def _stages(size: Size) -> Stages:
+    made: Stages = {"world": dict(size.world)} if size.embedded else {}
     return {
-        "world": dict(size.world),
+        **made,
         "tokenize-memory": {
             "type": "tokenize",
-            "corpus": {"solutions": "world/corpora/solutions"},
+            "corpus": {"solutions": size.corpora["solutions"]},
             "vocab_size": size.vocab_size,
         },
     }
@@ -50,7 +48,7 @@ def _measure(run: Path, size: Size) -> Measured:
     planned = _planned(folder / "7b.yaml")
     return {
         method: {
-            _PEAK: {"": _peak_mib(method, model, run / PROBLEMS, folder / method)},
+            _PEAK: {"": _peak_mib(method, model, run / size.problems, folder / method)},
             _PLANNED: {"": planned[method]},
         }
         for method in _METHODS
@@ -101,6 +99,8 @@ def _words(options: dict[str, Any]) -> list[str]:
 
 def _planned(path: Path) -> dict[str, float]:
     """GiB of the paper's 7B model as ``seekmath plan`` counts them, fp32 on one GPU."""
+    from seekmath.plan import Machines, plan
+
     stages = {
         "pretrain": {"tokens": "tokens", "size": "7b", "context": 4096},
         "grpo": {"model": "pretrain/model", "problems": "problems.jsonl"},
@@ -108,7 +108,7 @@ def _planned(path: Path) -> dict[str, float]:
     with whole_file(path) as file:
         yaml.safe_dump({"name": "7b", "stages": stages}, file, sort_keys=False)
     recipe = load_recipe(path, [], STAGES, inputs=False)
-    entry = plan(recipe, _H200, vocab_size=102_400)[-1]
+    entry = plan(recipe, Machines(1, 141, 989, 0.4), vocab_size=102_400)[-1]
     return {"grpo": entry["memory_gib"]["all"], "ppo": entry["memory_gib_ppo"]["all"]}
 
 

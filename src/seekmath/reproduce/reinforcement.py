@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from seekmath.reproduce.chain import PROBLEMS, measured, on, reinforced, tuned
+from seekmath.reproduce.chain import measured, on, reinforced, tuned
 from seekmath.reproduce.claims import Claim, Measured
 from seekmath.reproduce.experiment import Curves, Experiment, Stages
 from seekmath.reproduce.measures import curve, greedy, sampled
 from seekmath.reproduce.sizes import Size
 
-_GSM = "mini-gsm8k"
 #: A rise of Pass@K below this counts as none.
 _NO_RISE = 0.02
 
@@ -31,8 +30,8 @@ def _figure_7_stages(size: Size) -> Stages:
     samples = measured(
         size,
         models,
-        [_GSM],
-        sampled=[_GSM],
+        [size.sets[0]],
+        sampled=[size.sets[0]],
         samples=size.samples,
         temperature=0.7,
     )
@@ -41,7 +40,7 @@ def _figure_7_stages(size: Size) -> Stages:
 
 def _figure_7(run: Path, size: Size) -> Measured:
     folder = run / "evaluate-samples"
-    return {model: sampled(folder, model, _GSM, size.ks) for model in ("sft", "grpo")}
+    return {model: sampled(folder, model, size.sets[0], size.ks) for model in ("sft", "grpo")}
 
 
 def _figure_7_claims(size: Size) -> list[Claim]:
@@ -82,8 +81,8 @@ def _reward_stages(size: Size) -> Stages:
         {
             "type": "reward",
             "model": "sft/model",
-            "problems": PROBLEMS,
-            "subjects": ["gsm8k"],
+            "problems": size.problems,
+            "subjects": size.grpo["subjects"],
             "max_new_tokens": size.max_new_tokens,
             **size.reward,
         },
@@ -99,13 +98,13 @@ def _figure_5_stages(size: Size) -> Stages:
         **tuned(size),
         **_reward_stages(size),
         **arms,
-        "evaluate-methods": measured(size, models, [_GSM]),
+        "evaluate-methods": measured(size, models, [size.sets[0]]),
     }
 
 
 def _figure_5(run: Path, size: Size) -> Measured:
     folder = run / "evaluate-methods"
-    return {name: {_GSM: greedy(folder, name, _GSM)} for name in ("sft", *_METHODS)}
+    return {name: {size.sets[0]: greedy(folder, name, size.sets[0])} for name in ("sft", *_METHODS)}
 
 
 def _figure_5_curves(run: Path) -> Curves:
@@ -114,11 +113,11 @@ def _figure_5_curves(run: Path) -> Curves:
 
 def _figure_5_claims(size: Size) -> list[Claim]:
     return [
-        Claim("Online RFT is better than RFT.", "online-rft", _GSM, "rft"),
-        Claim("GRPO is better than Online RFT.", "grpo-outcome", _GSM, "online-rft"),
+        Claim("Online RFT is better than RFT.", "online-rft", size.sets[0], "rft"),
+        Claim("GRPO is better than Online RFT.", "grpo-outcome", size.sets[0], "online-rft"),
         Claim("Outcome supervision is not better than process supervision.",
-              "grpo-outcome", _GSM, "grpo-process", "not above", 0.0),
-        Claim("GRPO is better than SFT alone.", "grpo-outcome", _GSM, "sft"),
+              "grpo-outcome", size.sets[0], "grpo-process", "not above", 0.0),
+        Claim("GRPO is better than SFT alone.", "grpo-outcome", size.sets[0], "sft"),
     ]  # fmt: skip
 
 
@@ -155,14 +154,14 @@ def _figure_6_stages(size: Size) -> Stages:
         "reward": _reward_stages(size)["reward"],
         "iterative": reinforced(size, **outcome, iterations=size.iterations, reward_lr=1.0e-4),
         "grpo-outcome": reinforced(size, **outcome),
-        "evaluate-iterations": measured(size, models, [_GSM]),
+        "evaluate-iterations": measured(size, models, [size.sets[0]]),
     }
 
 
 def _figure_6(run: Path, size: Size) -> Measured:
     folder = run / "evaluate-iterations"
     names = ("sft", *_iterations(size), "grpo-outcome")
-    return {name: {_GSM: greedy(folder, name, _GSM)} for name in names}
+    return {name: {size.sets[0]: greedy(folder, name, size.sets[0])} for name in names}
 
 
 def _figure_6_curves(run: Path) -> Curves:
@@ -172,10 +171,10 @@ def _figure_6_curves(run: Path) -> Curves:
 def _figure_6_claims(size: Size) -> list[Claim]:
     last = f"iteration-{size.iterations}"
     return [
-        Claim("The first iteration raises accuracy.", "iteration-1", _GSM, "sft"),
-        Claim("Later iterations raise it further.", last, _GSM, "iteration-1"),
+        Claim("The first iteration raises accuracy.", "iteration-1", size.sets[0], "sft"),
+        Claim("Later iterations raise it further.", last, size.sets[0], "iteration-1"),
         Claim("Iterating (a new reference and a reward model trained on) is better than as many"
-              " steps in one iteration.", last, _GSM, "grpo-outcome"),
+              " steps in one iteration.", last, size.sets[0], "grpo-outcome"),
     ]  # fmt: skip
 
 
@@ -192,13 +191,11 @@ FIGURE_6 = Experiment(
 
 # Table 5 and Figure 1
 
-_SETS = ("mini-gsm8k", "mini-math", "mini-cmath")
-
 
 def _table_5_stages(size: Size) -> Stages:
     tuned_on_all = on(
         size,
-        {"type": "sft", "model": "pretrain/model", "problems": PROBLEMS, **size.sft,
+        {"type": "sft", "model": "pretrain/model", "problems": size.problems, **size.sft,
          "kinds": ["cot", "pot", "tool"]},
     )  # fmt: skip
     models = {"sft": "sft-all/model", "grpo": "grpo-all/model"}
@@ -206,9 +203,9 @@ def _table_5_stages(size: Size) -> Stages:
         **{name: body for name, body in tuned(size).items() if name != "sft"},
         "sft-all": tuned_on_all,
         "grpo-all": reinforced(size, "sft-all/model"),
-        "evaluate-cot": measured(size, models, _SETS),
+        "evaluate-cot": measured(size, models, size.sets),
         "evaluate-tool": measured(
-            size, models, _SETS, mode="tool", max_new_tokens=2 * size.max_new_tokens
+            size, models, size.sets, mode="tool", max_new_tokens=2 * size.max_new_tokens
         ),
     }
 
@@ -218,21 +215,22 @@ def _table_5(run: Path, size: Size) -> Measured:
         model: {
             f"{name} {mode}": greedy(run / f"evaluate-{mode}", model, name)
             for mode in ("cot", "tool")
-            for name in _SETS
+            for name in size.sets
         }
         for model in ("sft", "grpo")
     }
 
 
 def _table_5_claims(size: Size) -> list[Claim]:
+    gsm, math, cmath = size.sets
     return [
         Claim("RL on English chains of thought raises what it was trained on.",
-              "grpo", "mini-gsm8k cot", "sft"),
+              "grpo", f"{gsm} cot", "sft"),
         Claim("It raises Chinese problems, which it was not trained on.",
-              "grpo", "mini-cmath cot", "sft"),
+              "grpo", f"{cmath} cot", "sft"),
         Claim("It raises tool-integrated reasoning, which it was not trained on.",
-              "grpo", "mini-gsm8k tool", "sft"),
-        Claim("It raises other English problems (mini-math).", "grpo", "mini-math cot", "sft"),
+              "grpo", f"{gsm} tool", "sft"),
+        Claim(f"It raises other English problems ({math}).", "grpo", f"{math} cot", "sft"),
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from seekmath.core.artifact import machine, read_manifest, versions
-from seekmath.core.files import whole_file, write_json
+from seekmath.core.files import BadInput, whole_file, write_json
 from seekmath.core.log import Display
 from seekmath.core.recipe import load_recipe
 from seekmath.core.run import run_recipe
@@ -40,9 +40,12 @@ def reproduce(
     """Run, measure and judge; the file of the result.
 
     Raises:
-        BadInput: another process works in a run directory of the experiment.
+        BadInput: another process works in a run directory of the experiment, or its stages do
+            not fit the size's machines.
         KeyboardInterrupt: interrupted; the same call resumes.
     """
+    if size.machines:
+        planned(name, experiment, size, out)
     stages = experiment.stages(size)
     runs = [run_seed(name, stages, size, seed, out, display) for seed in seeds]
     found = [experiment.measure(run, size) for run in runs]
@@ -73,14 +76,37 @@ def reproduce(
 def run_seed(name: str, stages: Stages, size: Size, seed: int, out: Path, display: Display) -> Path:
     """Run the stages of one seed that are not finished; its run directory."""
     run = out / size.name / f"seed-{seed}"
-    recipe = run / "recipes" / f"{name}.yaml"
-    with whole_file(recipe) as file:
-        yaml.safe_dump(
-            {"name": f"{name}-{size.name}", "seed": seed, "stages": stages}, file, sort_keys=False
-        )
+    recipe = _write_recipe(name, stages, size, seed, run)
     display.say(f"[bold]{name}[/] at size {size.name}, seed {seed}")
     run_recipe(load_recipe(recipe, [], STAGES), run, display)
     return run
+
+
+def _write_recipe(name: str, stages: Stages, size: Size, seed: int, run: Path) -> Path:
+    path = run / "recipes" / f"{name}.yaml"
+    whole = {"name": f"{name}-{size.name}", "seed": seed, "stages": stages}
+    with whole_file(path) as file:
+        yaml.safe_dump(whole, file, sort_keys=False)
+    return path
+
+
+def planned(
+    name: str, experiment: Experiment, size: Size, out: Path
+) -> tuple[Path, list[dict[str, Any]]]:
+    """The recipe of the first seed, and what its training takes on the size's machines.
+
+    Raises:
+        BadInput: a stage cannot fit; says what would.
+    """
+    from seekmath.plan import Machines, plan, refusals
+
+    path = _write_recipe(name, experiment.stages(size), size, 0, out / size.name / "seed-0")
+    recipe = load_recipe(path, [], STAGES, inputs=False)
+    trained = any(stage.type_name in ("pretrain", "sft", "grpo") for stage in recipe.stages)
+    entries = plan(recipe, Machines(**size.machines), size.vocab_size) if trained else []
+    if refused := refusals(entries):
+        raise BadInput("\n".join(refused))
+    return path, entries
 
 
 def summary(found: list[Measured]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -21,6 +21,8 @@ class Size:
             corpora or schedules.
         iterations: outer iterations of iterative GRPO; they divide its steps.
         device, threads: where the models run.
+        texts: corpora beside the web, name → folder; none: those of the embedded world.
+        machines: what ``seekmath plan`` is asked about; none: any machine runs it.
     """
 
     name: str
@@ -39,6 +41,38 @@ class Size:
     iterations: int = 3
     threads: int = 2
     device: str = "auto"
+    texts: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether web, corpora and problems are the embedded world's."""
+        return bool(self.world)
+
+    @property
+    def corpora(self) -> dict[str, str]:
+        """Corpora beside the web: name → folder."""
+        made = {name: f"world/corpora/{name}" for name in self.world.get("corpora", ())}
+        return self.texts or made
+
+    @property
+    def problems(self) -> str:
+        """The training problems."""
+        return "world/problems/train.jsonl" if self.embedded else "data/train.jsonl"
+
+    @property
+    def benchmarks(self) -> str:
+        """The folder of the benchmarks."""
+        return "world/benchmarks" if self.embedded else "data/benchmarks"
+
+    @property
+    def sets(self) -> tuple[str, str, str]:
+        """Benchmarks of English sums, English mathematics and Chinese sums."""
+        return (
+            ("mini-gsm8k", "mini-math", "mini-cmath")
+            if self.embedded
+            else ("gsm8k", "math", "cmath")
+        )
 
     @property
     def ks(self) -> list[int]:
@@ -116,13 +150,45 @@ SIZES["gpu"] = Size(
     world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300,
            "corpora": {name: 5 * count for name, count in _TEXTS.items()}},
     mine=_MINE,
-    pretrain={"size": "125m", "context": 512, "rows_per_step": 64, "steps": 2000,
-              "peak_lr": 6.0e-4, "warmup_steps": 100},
-    sft={**_SFT, "context": 512, "rows_per_step": 32, "peak_lr": 1.0e-4, "epochs": 3},
-    reward={"questions": 1000, "samples_per_question": 8, "peak_lr": 5.0e-5, "epochs": 2},
-    grpo={**_GRPO, "peak_lr": 2.0e-5, "group_size": 16, "questions_per_step": 32, "steps": 99,
+    pretrain={"size": "125m", "context": 512, "rows_per_step": 32, "steps": 1000,
+              "peak_lr": 6.0e-4, "warmup_steps": 100, "precision": "bf16"},
+    sft={**_SFT, "context": 512, "rows_per_step": 32, "peak_lr": 1.0e-4, "epochs": 3,
+         "precision": "bf16"},
+    reward={"questions": 500, "samples_per_question": 8, "peak_lr": 5.0e-5, "epochs": 2},
+    grpo={**_GRPO, "peak_lr": 2.0e-5, "group_size": 16, "questions_per_step": 32, "steps": 60,
           "micro_batch_tokens": 16_384},
     vocab_size=4096,
     trial_steps=2000,
     threads=0,
+    machines={"gpus": 1, "memory_gib": 141, "peak_tflops": 989, "mfu": 0.3},
+)  # fmt: skip
+#: The paper's own scale, on a crawl, corpora and benchmarks in folders; docs/reproducing.md says
+#: what each holds. Its 1.3B model throughout: GRPO's five copies of 7B in fp32 fill no GPU.
+_FSDP = {
+    "precision": "bf16",
+    "parallel": "fsdp",
+    "micro_batch_rows": 4,
+    "checkpoint_activations": True,
+}
+SIZES["paper"] = Size(
+    "paper",
+    seeds=3,
+    samples=64,
+    world={},
+    mine={"crawl": [], "snapshot": "CC-MAIN-2024-33", "rounds": 4},
+    pretrain={"size": "1.3b", "context": 4096, "rows_per_step": 1024, "steps": 35_763,
+              "peak_lr": 5.3e-4, "warmup_steps": 2000, "compile_layers": True, **_FSDP},
+    sft={"kinds": ["cot"], "context": 4096, "rows_per_step": 256, "epochs": 1, "peak_lr": 5.0e-5,
+         **_FSDP},
+    reward={"questions": 144_000, "samples_per_question": 15, "peak_lr": 2.0e-5, "epochs": 1},
+    grpo={"subjects": ["gsm8k", "math"], "group_size": 64, "questions_per_step": 16, "steps": 9000,
+          "peak_lr": 1.0e-6, "kl_weight": 0.04, "max_new_tokens": 1024,
+          "micro_batch_tokens": 4096, "sampler_rows": 32},
+    vocab_size=102_400,
+    max_new_tokens=1024,
+    trial_steps=35_763,
+    trial_epochs=1.0,
+    threads=0,
+    texts={name: f"data/corpora/{name}" for name in _TEXTS},
+    machines={"gpus": 64, "memory_gib": 80, "peak_tflops": 989, "mfu": 0.4},
 )  # fmt: skip
