@@ -87,3 +87,25 @@ def test_a_title_that_only_names_the_image_does_not_hide_its_latex():
     assert "$V = I R$" in text
     assert "formula" not in text
     assert formulas == 1
+
+
+_LEAVES = st.tuples(
+    st.sampled_from(["mi", "mn", "mo"]),
+    st.sampled_from([*"x 12 sin ab + - = ( ) ∑ α &#8901; &lt; &amp; ″".split(), "", " x "]),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(_LEAVES, max_size=6), st.booleans(), st.sampled_from(["", " ", "\n"]))
+def test_a_row_of_signs_reads_the_same_with_and_without_its_tree(leaves, wrapped, space):
+    inside = space.join(f"<{tag}>{sign}</{tag}>" for tag, sign in leaves)
+    flat = f"<mrow>{inside}</mrow>" if wrapped else inside
+    # An element with an attribute is read as a tree.
+    tree = f'<mrow id="a">{inside}</mrow>'
+    assert latex_of_math(f"<math>{flat}</math> <p>".encode()) == latex_of_math(
+        f"<math>{tree}</math> <p>".encode()
+    )
+
+
+def test_an_image_whose_address_has_no_host_is_read():
+    assert text_of('<p>so <img src="http://[latex.php?latex=x%5E2">') == "so $x^2$"
