@@ -69,6 +69,26 @@ def test_the_page_filters_without_a_script_and_hostile_text_is_dead(tmp_path: Pa
     assert styled == {one for _, one in chosen if not one.endswith("-all")}
 
 
+def test_a_formal_problem_shows_its_statement_and_no_gold_answer(tmp_path: Path):
+    folder = tmp_path / "e"
+    manifest(folder, "evaluate", 9.0, {}, type="evaluate", settings={"recorded": {"one": "y"}})
+    title = "minif2f-test (Coq 8.16.1)"
+    row = answer(1, "one", -1, False, HOSTILE) | {
+        "benchmark": title, "question": "",
+        "gold": f"Theorem t : 1 < {HOSTILE}.\nProof.\nAdmitted.\n",
+        "programs": ["proof wrong"], "extracted": f"one: {HOSTILE}",
+    }  # fmt: skip
+    write_parquet(folder / f"samples/one-{title}.parquet", [row], ANSWER)
+    share = {"value": 0.0, "low": 0.0, "high": 0.4, "n": 1}
+    write_json(folder / "results.json", {f"one/{title}/greedy": share})
+    write_json(folder / "details.json", {"one": {title: {"answers": 1}}})
+    page = render(open_run(folder), 5)
+    assert "Theorem t : 1 &lt; " in page
+    assert "proofs by the prover" in page
+    for absent in ("Gold answer", "answer read", "proof read", "Admitted", "<img", "<script"):
+        assert absent not in page
+
+
 def test_an_evaluation_of_an_older_form_or_damaged_is_passed_over(tmp_path: Path):
     folder = evaluation(tmp_path / "e")
     for file in (folder / "samples").iterdir():

@@ -1,10 +1,11 @@
 """Single answers of an evaluation, the same problems of every model beside each other."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from seekmath.core.formulas import with_formulas
 from seekmath.core.seeds import digest
@@ -12,9 +13,11 @@ from seekmath.report.rollouts import cut_text, visible
 from seekmath.report.runs import Row, Stage
 
 _GREEDY = -1
+_PROOF = "proof "  # before a prover's verdict among the endings of what was run
 _LIGHT = ["problem_id", "benchmark", "k", "extracted", "verdict"]
 _WHOLE = [
     *_LIGHT, "question", "completion", "reason", "gold", "stop_reason", "overlap", "tokens",
+    "programs",
 ]  # fmt: skip
 _MOST_CHARACTERS = 3000
 #: Problems of each benchmark that a page shows.
@@ -41,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Shown:
-    """A problem with every model's answer."""
+    """A problem with every model's answer; ``formal``: the gold is a statement to be proved."""
 
     benchmark: str
     place: int
@@ -49,6 +52,7 @@ class Shown:
     question: Markup
     gold: Markup
     flagged: bool
+    formal: bool
     answers: list[Answer]
 
 
@@ -130,6 +134,7 @@ def _problems(
         if not rows:
             continue
         one = rows[0][1]
+        formal = any(_is_proof(row) for _, row in rows)
         answers = [
             _answer(model, models.index(model), row, votes[model].get(problem, ""))
             for model, row in rows
@@ -140,8 +145,9 @@ def _problems(
                 place,
                 visible(problem),
                 with_formulas(cut_text(one["question"], _MOST_CHARACTERS)[0]),
-                with_formulas(_gold(one["gold"])),
+                _statement(one["gold"]) if formal else with_formulas(_gold(one["gold"])),
                 any(row["overlap"] for _, row in rows),
+                formal,
                 answers,
             )
         )
@@ -152,6 +158,16 @@ def _gold(gold: Any) -> str:
     """The last line of a worked solution; short golds whole."""
     lines = [line for line in visible(gold).splitlines() if line.strip()] or [""]
     return cut_text(lines[-1], 300)[0]
+
+
+def _is_proof(row: Row) -> bool:
+    return any(ending.startswith(_PROOF) for ending in row["programs"] or ())
+
+
+def _statement(gold: Any) -> Markup:
+    """A formal statement without the words that open or give up its proof."""
+    text = re.sub(r"\s*\bProof\.(?:\s*(?:Admitted|Qed)\.)?\s*$|\s*\bsorry\s*$", "", visible(gold))
+    return escape(cut_text(text, _MOST_CHARACTERS)[0])
 
 
 def _votes(rows: list[Row]) -> dict[str, str]:
@@ -167,6 +183,8 @@ def _votes(rows: list[Row]) -> dict[str, str]:
 def _answer(model: str, place: int, row: Row, votes: str) -> Answer:
     text, cut = cut_text(row["completion"], _MOST_CHARACTERS)
     extracted = row["extracted"]
+    if _is_proof(row) and extracted and extracted.strip() == str(row["completion"]).strip():
+        extracted = None  # it stands there already
     limit = ", cut at the limit" if row["stop_reason"] == "length" else ""
     return Answer(
         visible(model),

@@ -5,6 +5,7 @@ the page's content security policy forbids scripts and requests besides.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from seekmath.report.trials import read_trials
 from seekmath.report.troubles import largest_gap, troubles
 
 _MOST_SETTINGS = 8000
+_PROVED = re.compile(r" \((?:Coq|Isabelle)[^)]*\)$")  # the prover in a benchmark's title
 _SECTIONS = ("accuracy", "mining", "curves", "rollouts")
 # Those of a folder of one stage, by its type; others are shown whole.
 _OWN_SECTIONS = {
@@ -76,6 +78,7 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
         table=table,
         headline=by_benchmark(table),
         how_answered=_how_answered(run),
+        proved=any(_PROVED.search(name) for name in table["benchmarks"]),
         sampled=sampled_columns(table),
         generated=GENERATED,
         accuracy=accuracy_chart(table),

@@ -309,6 +309,9 @@ def _summary(title: str, series: Sequence[Series], percents: bool) -> str:
     return f"{title}. {'; '.join(parts)}."
 
 
+_CHARACTER = 7.2  # pixels of a row's label, about
+
+
 @dataclass(frozen=True)
 class Dot:
     """A value with its interval, to be drawn on the row ``row`` as series ``colour``."""
@@ -333,7 +336,8 @@ def dot_chart(
     width: float = 760.0,
 ) -> Chart:
     """Dots with whiskers on labelled rows; ``names`` are series, ``span`` the ends of x."""
-    left, row_height = 150.0, 12.0 * len(names) + 18
+    row_height = 12.0 * len(names) + 18
+    left = min(260.0, max(150.0, 20 + _CHARACTER * max(map(len, rows), default=0)))
     bottom = 10 + row_height * len(rows)
     x = Axis(*span, left, width - 20)
     lines = []
