@@ -9,9 +9,10 @@ import pytest
 from seekmath.core.files import BadInput, read_json
 from seekmath.core.log import Display
 from seekmath.core.recipe import load_recipe
+from seekmath.reproduce.cost import cost
 from seekmath.reproduce.experiments import EXPERIMENTS
 from seekmath.reproduce.page import write_page
-from seekmath.reproduce.runner import cost, planned, reproduce
+from seekmath.reproduce.runner import planned, reproduce
 from seekmath.reproduce.sizes import SIZES
 from seekmath.stages import STAGES
 
@@ -40,16 +41,27 @@ def test_figure_2_is_measured_over_seeds_and_resumes(tmp_path):
     assert again["arms"] == result["arms"]
 
 
-def test_cost_is_known_once_a_stage_of_each_type_ran(tmp_path):
+def test_cost_is_estimated_at_first_and_measured_once_a_stage_of_each_kind_ran(tmp_path):
     experiment = EXPERIMENTS["figure-2"]
     before = cost(experiment, SMALL, [0, 1], tmp_path)
-    assert (before.finished, before.stages) == (0, 4)
-    assert math.isnan(before.left)
+    assert (before.finished, before.stages, before.measured) == (0, 4, False)
+    assert before.left > 0
     run("figure-2", SMALL, [0], tmp_path)
     half = cost(experiment, SMALL, [0, 1], tmp_path)
-    assert half.finished == 2
+    assert (half.finished, half.measured) == (2, True)
     assert half.left == pytest.approx(half.spent)
-    assert math.isnan(cost(EXPERIMENTS["figure-7"], SMALL, [0], tmp_path).left)
+    assert not cost(EXPERIMENTS["figure-7"], SMALL, [0], tmp_path).measured
+
+
+def test_larger_models_cost_what_no_rate_tells(tmp_path):
+    for size in ("workstation", "gpu", "paper"):
+        assert math.isnan(cost(EXPERIMENTS["figure-7"], SIZES[size], [0], tmp_path).left)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_laptop_size_is_within_an_hour_of_two_cores_with_all_that_is_shared(name, tmp_path):
+    size = SIZES["laptop"]
+    assert 0 < cost(EXPERIMENTS[name], size, list(range(size.seeds)), tmp_path).left < 60
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=lambda size: size.name)

@@ -144,17 +144,17 @@ def _run_seeds(
 
 
 def _list(size: "Size", seeds: list[int], out: Path) -> None:
+    from seekmath.reproduce.cost import cost
     from seekmath.reproduce.experiments import EXPERIMENTS
-    from seekmath.reproduce.runner import cost
 
     click.echo(f"size {size.name}, {len(seeds)} seeds, runs in {out / size.name}")
     for name, experiment in EXPERIMENTS.items():
         done = cost(experiment, size, seeds, out)
-        left = (
-            "unknown until a stage of each type ran"
-            if math.isnan(done.left)
-            else (f"{done.left:.0f} minutes")
-        )
+        left = "unknown until a stage of each kind ran"
+        left += "; --plan says what its training takes" if size.machines else ""
+        if not math.isnan(done.left):
+            basis = "" if done.measured else ", by what two cores take until this machine has run"
+            left = f"about {done.left:.0f} minutes{basis}"
         click.echo(f"\n{name}: {experiment.title} ({experiment.place})")
         for claim in experiment.claims(size):
             click.echo(f"  - {claim.text}")

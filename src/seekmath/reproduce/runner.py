@@ -4,11 +4,10 @@ Every seed of a size has one run directory, which all experiments share: a stage
 need is run once. Results stand beside it, whole, so a killed experiment goes on where it was.
 """
 
-import math
 import statistics
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
@@ -142,37 +141,3 @@ def _over_seeds(found: list[Measured], arm: str, measure: str) -> dict[str, Any]
 def _minutes(run: Path, stages: Stages) -> float:
     manifests = [read_manifest(run / stage) for stage in stages]
     return sum(manifest.wall_s for manifest in manifests if manifest) / 60
-
-
-class Cost(NamedTuple):
-    """Stages that are finished and in all, minutes they took, minutes that the rest will take."""
-
-    finished: int
-    stages: int
-    spent: float
-    left: float
-
-
-def cost(experiment: Experiment, size: Size, seeds: list[int], out: Path) -> Cost:
-    """What an experiment has cost on this machine, and what its rest will.
-
-    An unfinished stage is expected to take as long as finished ones of its type did, in any run
-    directory of the size; ``left`` is NaN where none has.
-    """
-    folder = out / size.name
-    took: dict[str, list[float]] = {}
-    for path in sorted(folder.glob("seed-*/*/stage.json")):
-        manifest = read_manifest(path.parent)
-        if manifest and manifest.state == "finished":
-            took.setdefault(manifest.type, []).append(manifest.wall_s / 60)
-    finished, spent, left = 0, 0.0, 0.0
-    bodies = experiment.stages(size)
-    for seed in seeds:
-        for name, body in bodies.items():
-            manifest = read_manifest(folder / f"seed-{seed}" / name)
-            if manifest and manifest.state == "finished":
-                finished, spent = finished + 1, spent + manifest.wall_s / 60
-            else:
-                times = took.get(body.get("type", name))
-                left += statistics.median(times) if times else math.nan
-    return Cost(finished, len(bodies) * len(seeds), spent, left)
