@@ -68,3 +68,20 @@ def test_long_completions_are_cut_with_a_count() -> None:
 )
 def test_control_characters_become_signs(text, shown) -> None:
     assert visible(text) == shown
+
+
+def test_each_step_has_the_mean_advantage_of_its_tokens(tmp_path) -> None:
+    row = {"problem_id": "a", "prompt": "Q", "verdict": None, "gold": "1", "rewards": [1.0]}
+    process = {"completion": "x = 1\n\ny = 2\nend", "advantages": [2.0, 2.0, 2.0, -1.0, -1.0, -4.0],
+               "step_ends": [2, 4, 5]}  # fmt: skip
+    outcome = {**process, "advantages": [-0.5] * 6}
+    other = {**process, "step_ends": [2, 5]}  # lines that are no steps by count
+    rows = [{**row, "k": k, **one} for k, one in enumerate((process, outcome, other))]
+    run_dir = make_run(tmp_path / "run")
+    write_parquet(run_dir / "grpo/rollouts/step-00001.parquet", rows, SAMPLE)
+    first, second, third = kept_of(run_dir)[0].groups[0].outputs
+    assert [(s.text, s.advantage, s.tint) for s in first.steps] == [
+        ("x = 1\n\n", 2.0, 0.5), ("y = 2\n", -1.0, -0.25), ("end", -4.0, -1.0),
+    ]  # fmt: skip
+    assert not second.steps
+    assert not third.steps

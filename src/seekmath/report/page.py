@@ -25,6 +25,7 @@ from seekmath.report.figures import (
 )
 from seekmath.report.gain import read_gain
 from seekmath.report.mining import read_mining
+from seekmath.report.mixture import read_mixture
 from seekmath.report.rollouts import cut_text, read_rollouts
 from seekmath.report.runs import Run, open_run
 from seekmath.report.tables import GENERATED, accuracies, by_benchmark, sampled_columns
@@ -87,6 +88,7 @@ def render(run: Run, answers: int = MOST_PROBLEMS) -> str:
         minings=[read_mining(stage) for stage in _of(run, "mine", "decontaminate")],
         trials=read_trials(run),
         curves=_curves(run),
+        mixtures={stage.name: read_mixture(stage) for stage in run.stages},
         rewards=[(stage, reward_facts(stage)) for stage in run.of_type("reward")],
         troubles={stage.name: troubles(stage) for stage in run.of_type("grpo")},
         gaps={stage.name: largest_gap(stage) for stage in run.of_type("grpo")},

@@ -10,20 +10,31 @@ from seekmath.report.runs import Row, Stage
 
 _COLUMNS = [
     "problem_id", "k", "prompt", "completion", "stop_reason", "extracted", "verdict", "reason",
-    "gold", "rewards", "advantages",
+    "gold", "rewards", "advantages", "step_ends",
 ]  # fmt: skip
 _GROUPS = 3
 _SHOWN, _FOLDED = 4, 12
 MOST_CHARACTERS = 1500
+_STEP = re.compile(r"\s*\S[^\n]*(?:\n\s*(?=\S|\Z))?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PICTURES = {**{n: chr(0x2400 + n) for n in range(32)}, 0x7F: "\u2421"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a completion with the mean advantage of its tokens; ``tint`` as an output's."""
+
+    text: str
+    advantage: float
+    tint: float
 
 
 @dataclass(frozen=True)
 class Output:
     """One completion. ``tint`` runs from -1 to 1 with the advantage.
 
-    ``advantages`` are the first and last token's: equal under outcome supervision.
+    ``advantages`` are the first and last token's: equal under outcome supervision. ``steps`` are
+    there where tokens differ (process supervision, PPO).
     """
 
     k: int
@@ -35,6 +46,7 @@ class Output:
     rewards: list[float | None]
     advantages: tuple[float, float] | None
     tint: float
+    steps: list[Step]
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ def _zero_variance(group: list[Row]) -> bool:
 
 
 def _group(rows: list[Row]) -> Group:
-    largest = max((abs(v) for row in rows for v in _ends(row) or ()), default=0.0)
+    largest = max((abs(v) for row in rows for v in _finite(row["advantages"])), default=0.0)
     prompt, cut = cut_text(rows[0]["prompt"])
     shown = _telling(rows)
     folded = [row for row in rows if not any(row is one for one in shown)]
@@ -145,7 +157,33 @@ def _output(row: Row, largest: float) -> Output:
         [finite(value) for value in row["rewards"] or []],
         ends,
         round(tint, 3),
+        [] if cut else _steps(row, largest),
     )
+
+
+def _steps(row: Row, largest: float) -> list[Step]:
+    """The completion by step, where its tokens' advantages differ.
+
+    A step is a line with its line break and blank lines that follow (``corpus/steps.py``); tokens
+    are counted, not decoded, so lines that are no steps by that count are shown undivided.
+    """
+    values, ends = _finite(row["advantages"]), row["step_ends"] or []
+    lines = _STEP.findall(str(row["completion"] or ""))
+    fits = len(lines) == len(ends) and values and ends == sorted(set(ends))
+    if not fits or len(set(values)) < 2 or not largest or ends[-1] >= len(values):
+        return []
+    means = [
+        sum(values[start : end + 1]) / (end + 1 - start)
+        for start, end in zip([0, *(end + 1 for end in ends)], ends, strict=False)
+    ]
+    return [
+        Step(visible(line), mean, round(mean / largest, 3))
+        for line, mean in zip(lines, means, strict=True)
+    ]
+
+
+def _finite(values: Any) -> list[float]:
+    return [value for value in map(finite, values or []) if value is not None]
 
 
 def _ends(row: Row) -> tuple[float, float] | None:
