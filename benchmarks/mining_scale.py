@@ -59,6 +59,8 @@ def main() -> None:
             "peak_over_smallest": [
                 round(one["peak_worker_mib"] / small["peak_worker_mib"], 3) for one in found
             ],
+            "peak_mib_by_kind_of_step": {str(one["pages"]): peaks(one) for one in found},
+            "of_it_fixed_cpu_s": fixed_cpu_s(found),
         },
     )
     print(given.result.read_text())
@@ -123,6 +125,21 @@ def one_size(world: Path, out: Path, pages: int) -> dict:
             for folder in ("shards", "kept", "rounds", "scores", "corpus", "manifests")
         },
     }
+
+
+def peaks(found: dict) -> dict[str, float]:
+    """Peak memory of the two steps that one process does for all pages, and of the others."""
+    steps = dict(found["steps_peak_mib"])
+    training, kept = steps.pop("rounds/02/train_all"), steps.pop("deduplicate")
+    return {"training": training, "one of each": kept, "every other step": max(steps.values())}
+
+
+def fixed_cpu_s(found: list[dict]) -> float:
+    """What does not depend on pages, from the line through the two smallest sizes; 0 for one."""
+    if len(found) < 2:
+        return 0.0
+    (a, b), (s, t) = zip(*((one["pages"], one["worker_cpu_s"]) for one in found[:2]), strict=True)
+    return round(s - a * (t - s) / (b - a), 2)
 
 
 def seed_urls(world: Path, files: int) -> list[str]:
