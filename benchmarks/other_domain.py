@@ -3,10 +3,11 @@
     python benchmarks/other_domain.py ../shared/crawl
 
 Two crawls, each with the recipe that mines its mathematics. Real pages (recipes/mine.yaml): seeds
-are the pages of one folder of docs.python.org; wanted are that site's other folders and Django's
-documentation. The embedded world (recipes/laptop.yaml): seeds are the pages of two of its hosts
-of code; wanted are those of the others. Truth goes by host and is read for measuring only.
-Benchmark items are lines of wanted pages, which must not stand in the corpus.
+are the pages of one folder of docs.python.org and of one of Django's documentation; wanted are the
+other pages of the two sites. The embedded world (recipes/laptop.yaml): seeds are the pages of two of
+its hosts of code; wanted are those of the others. Once as it is, and once with the score from which
+pages are collected at its default. Truth goes by host and is read for measuring only. Benchmark
+items are lines of wanted pages, which must not stand in the corpus.
 The result goes to benchmarks/results/other-domain-DATE.json.
 """
 
@@ -32,7 +33,7 @@ from seekmath.mine.settings import MineSettings
 from seekmath.stages import STAGES
 from seekmath.world.settings import WorldSettings
 
-SEEDS = "docs.python.org/3.11/library/"
+SEEDS = ("docs.python.org/3.11/library/", "docs.djangoproject.com/en/3.2/topics/")
 WANTED = ("docs.python.org", "docs.djangoproject.com")
 #: Documentation of Python packages of mathematics, and of C++: programming or not, as one likes.
 UNSURE = (
@@ -69,9 +70,15 @@ def items(pages: Iterable[dict[str, Any]], wanted: set[str], out: Path) -> list[
 
 
 def mined(
-    name: str, recipe: Path, files: list[Path], seeds: list[str], label: Any, work: Path
+    name: str,
+    recipe: Path,
+    files: list[Path],
+    seeds: list[str],
+    label: Any,
+    work: Path,
+    changed: dict[str, Any],
 ) -> dict[str, Any]:
-    """One run: the recipe's settings with other seeds, benchmarks and labels."""
+    """One run: the recipe's settings with other seeds, benchmarks and labels, and those changed."""
     pages = list(extract_inputs(list(map(str, files))))
     labels = {page["url"]: label(page["url"]) for page in pages}
     write_jsonl(work / "labels.jsonl", [{"url": u, "label": kind} for u, kind in labels.items()])
@@ -85,6 +92,7 @@ def mined(
             "seeds": str(work / "seeds.txt"),
             "labels": str(work / "labels.jsonl"),
             "benchmarks": str(work / "items.jsonl"),
+            **changed,
         }
     )
     out = work / "mined"
@@ -101,6 +109,7 @@ def mined(
     found = {
         "crawl": name,
         "recipe": str(recipe),
+        "changed": changed,
         "pages": len(pages),
         "seeds": len(seeds),
         "wanted": len(wanted),
@@ -123,10 +132,10 @@ def real(crawl: Path, work: Path) -> dict[str, Any]:
     urls = [page["url"] for page in extract_inputs(list(map(str, files)))]
     seeds = [url for url in urls if url.partition("://")[2].startswith(SEEDS)]
     name = "3,532 documentation pages of 13 hosts"
-    return mined(name, Path("recipes/mine.yaml"), files, seeds, real_label, work)
+    return mined(name, Path("recipes/mine.yaml"), files, seeds, real_label, work, {})
 
 
-def world(pages: int, work: Path) -> dict[str, Any]:
+def world(pages: int, work: Path, changed: dict[str, Any]) -> dict[str, Any]:
     settings = WorldSettings(pages=pages)
     with Display(quiet=True) as display:
         run_single(
@@ -137,7 +146,7 @@ def world(pages: int, work: Path) -> dict[str, Any]:
     code = sorted({urlsplit(url).netloc for url in urls if world_label(url) == "math"})
     seeds = [url for url in urls if urlsplit(url).netloc in code[:2]]
     name = f"{pages:,} pages of the embedded world"
-    return mined(name, Path("recipes/laptop.yaml"), files, seeds, world_label, work)
+    return mined(name, Path("recipes/laptop.yaml"), files, seeds, world_label, work, changed)
 
 
 def main() -> None:
@@ -146,7 +155,11 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=3000, help="of the embedded world")
     given = parser.parse_args()
     runs = []
-    for run in (lambda work: world(given.pages, work), lambda work: real(given.crawl, work)):
+    for run in (
+        lambda work: real(given.crawl, work),
+        lambda work: world(given.pages, work, {}),
+        lambda work: world(given.pages, work, {"least_score": 0.5}),
+    ):
         with tempfile.TemporaryDirectory() as folder:
             runs.append(run(Path(folder)))
     date = datetime.now(UTC).date().isoformat()

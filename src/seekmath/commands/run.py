@@ -69,5 +69,6 @@ def run_stage(
         click.echo(json.dumps(manifest.metrics, ensure_ascii=False))
     elif not quiet:
         for key, value in manifest.metrics.items():
-            click.echo(f"{key}: {short(value)}")
+            if value not in ({}, [], ""):
+                click.echo(f"{key}: {short(value)}")
         click.echo(f"written to {out}")
