@@ -109,3 +109,13 @@ def test_figure_7_at_nano_size(tmp_path):
     assert "RL raises Maj@8." in page
     assert "| pass@8 |" in page
     assert "97.3" in page  # the paper's own figure beside ours
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ppo_takes_more_memory_than_grpo_each_in_its_own_process(tmp_path):
+    result = read_json(run("memory", SMALL, [0], tmp_path))
+    peaks = {arm: row["peak of the process, MiB"]["mean"] for arm, row in result["arms"].items()}
+    assert peaks["ppo"] > peaks["grpo"] + 100  # the critic's weights alone
+    planned_gib = {arm: row["7B as planned, GiB"]["mean"] for arm, row in result["arms"].items()}
+    assert planned_gib["ppo"] > planned_gib["grpo"]
