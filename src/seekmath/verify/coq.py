@@ -110,6 +110,10 @@ class Coq:
         """Processor time of the coqtops that live, seconds."""
         return self._pool.cpu_s()
 
+    def sessions(self) -> int:
+        """coqtops that live."""
+        return len(self._pool)
+
     @cached_property
     def title(self) -> str:
         """With the version."""

@@ -51,6 +51,9 @@ class CoqPool:
         self._statements = 0
         self._start_s = self._again_s = 0.0
 
+    def __len__(self) -> int:
+        return len(self._warm)
+
     def close(self) -> None:
         """End all of them."""
         for one in self._warm:
