@@ -6,7 +6,8 @@
 
 STATEMENTS are JSON lines with name, split and statement. A warm check is a statement and a proof in,
 a verdict out, by a session that is already started. Each statement of the test split gets the proof
-that automation found, if any; the proof of another statement; and one that stops half-way. Seconds
+that automation found, if any; the proof of another statement; and one that stops half-way. As these
+search for up to a second each, four that decide at once are measured apart on each statement. Seconds
 are processor time of coqtop and of this process together, as the machine may be busy.
 """
 
@@ -27,6 +28,8 @@ from seekmath.verify.prove import summary
 
 _SINGLE = 3  # accepted proofs before the libraries are examined as a whole
 HALF_WAY = "intros."
+# Proofs that decide fast whether they hold: what they cost is mostly what a check costs.
+DECIDING = ("intros; lra.", "intros; lia.", "reflexivity.", HALF_WAY)
 
 
 def loading(coq: Coq, statements: dict[str, str]) -> dict[str, object]:
@@ -118,6 +121,7 @@ def main() -> None:
         mix = the_mix(some, {name: p for name, p in proved.items() if name in some}, seed=0)
         for name, proof in list(proved.items())[: _SINGLE + 1]:
             coq.check(test[name], proof)  # until the libraries are examined
+        plain = [(name, proof) for name in some for proof in DECIDING]
         by_head = sorted(mix, key=lambda one: test[one[0]])
         found = {
             "what": "miniF2F statements for Coq; no model",
@@ -136,6 +140,12 @@ def main() -> None:
             "warm_checks": {
                 "same heads together": warm_checks(coq, test, by_head),
                 "any order": warm_checks(coq, test, random.Random(1).sample(mix, len(mix))),
+                "deciding tactics, same heads together": warm_checks(
+                    coq, test, sorted(plain, key=lambda one: test[one[0]])
+                ),
+                "deciding tactics, any order": warm_checks(
+                    coq, test, random.Random(2).sample(plain, len(plain))
+                ),
             },
         }
     with Coq(cpu_s=AUTOMATION_CPU_S, list_axioms=True) as coq:

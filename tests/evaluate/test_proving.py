@@ -14,6 +14,7 @@ from seekmath.evaluate.published import read_published
 from seekmath.evaluate.runner import evaluate
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.verify.coq import Coq
+from seekmath.verify.coq_tactics import PORTFOLIO
 from tests.verify.test_isabelle import CLAIM, serving, takes
 
 EXAMPLES = Path(__file__).parents[2] / "recipes/minif2f_coq_examples.jsonl"
@@ -105,7 +106,8 @@ def test_recorded_proofs_are_judged_by_coq_beside_its_automation(files: Path) ->
     assert details["programs"]["proof proved"] == 3
     assert details["programs"]["proof refused"] == 3
     proof = read_parquet(files / "out/samples" / f"automation-{title}.parquet").to_pylist()[0]
-    assert (proof["verdict"], proof["extracted"]) == (True, "intros; lia.")
+    assert proof["verdict"] is True
+    assert proof["extracted"] in PORTFOLIO
 
 
 def test_a_model_is_asked_with_the_informal_side_and_judged(
