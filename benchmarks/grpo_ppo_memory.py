@@ -1,7 +1,8 @@
 """Peak memory of a GRPO step and of a PPO step: equal batch, a critic as large as the policy.
 
-A process for each method, on a model whose weights outweigh its activations. What the peak consists
-of is counted from the tensors that are alive; activations are the rest.
+A process for each method, on a model whose weights outweigh its activations, with the reference in
+memory and in a file. What the peak consists of is counted from the tensors that are alive;
+activations are the rest.
 
     python benchmarks/grpo_ppo_memory.py
 """
@@ -20,6 +21,7 @@ import torch
 from grpo_peers import WORKLOADS, Ours, make_folder
 
 from seekmath.model.decoder import Decoder
+from seekmath.model.host import use_cpu
 from seekmath.model.sizes import ModelConfig, sized
 
 _METHODS = ("grpo", "ppo")
@@ -27,12 +29,13 @@ _SHAPE = {"hidden_size": 640, "intermediate_size": 1728, "num_hidden_layers": 10
 _BATCH = {"questions_per_step": 4, "group_size": 4, "max_new_tokens": 16}
 
 
-def measure(method: str) -> dict[str, float]:
+def measure(method: str, place: str) -> dict[str, float]:
     """Peak resident MiB of this process above what it holds without a model, and its parts."""
     with tempfile.TemporaryDirectory() as scratch:
         make_folder(WORKLOADS["A"], Path(scratch), 16, **_SHAPE)
         bare = _resident("VmRSS")
-        ours = Ours(Path(scratch), method=method, peak_lr=1e-6, **_BATCH)
+        use_cpu(1)
+        ours = Ours(Path(scratch), method=method, reference_in=place, peak_lr=1e-6, **_BATCH)
         ours.step()
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
         ours.step()
@@ -42,7 +45,8 @@ def measure(method: str) -> dict[str, float]:
     sizes = [_mib(model.parameters()) for model in trained]
     parts = {
         "weights": sum(sizes),
-        "reference": _mib(ours.setup.frozen.parameters()),
+        # In a file it is let go before there are gradients.
+        "reference": _mib(ours.setup.frozen.parameters()) if place == "memory" else 0.0,
         # Policy and critic are moved one after the other: one's gradients are gone by then.
         "gradients": max(sizes),
         "optimizer": sum(_mib(s.values()) for o in optimizers for s in o.state.values()),
@@ -70,18 +74,21 @@ def _resident(name: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", choices=_METHODS)
+    parser.add_argument("--measure", nargs=2, metavar=("METHOD", "PLACE"))
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.measure:
-        print(json.dumps(measure(given.measure)))
+        print(json.dumps(measure(*given.measure)))
         return
     found: dict[str, Any] = {"model": _SHAPE, "batch": _BATCH, "unit": "MiB"}
-    for method in _METHODS:
-        command = [sys.executable, __file__, "--measure", method]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found[method] = json.loads(done.stdout.splitlines()[-1])
-    found["grpo_of_ppo"] = round(found["grpo"]["peak"] / found["ppo"]["peak"], 3)
+    for place in ("memory", "file"):
+        row: dict[str, Any] = {}
+        for method in _METHODS:
+            command = [sys.executable, __file__, "--measure", method, place]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            row[method] = json.loads(done.stdout.splitlines()[-1])
+        row["grpo_of_ppo"] = round(row["grpo"]["peak"] / row["ppo"]["peak"], 3)
+        found[f"reference in {place}"] = row
     found["counted for 7B, GiB, no activations"] = counted_gib(sized("7b", 102_400, 4096))
     timing.save("grpo-ppo-memory", found)
 

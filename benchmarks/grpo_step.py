@@ -1,11 +1,10 @@
 """A GRPO step by seekmath and by TRL's GRPOTrainer: CPU seconds, peak memory, grading's share.
 
 The same prompts, weights, tokens per step, KL term and reward; one thread; TRL without vLLM and
-without gradient checkpointing, at the best of the micro-batches tried. The hands alternate step by
-step in one process; peak memory comes from a process for each.
+without gradient checkpointing, at the best of the micro-batches tried. Each hand is a process of its
+own; they alternate step by step, the first step not counted.
 
     python benchmarks/grpo_step.py --steps 7
-    python benchmarks/grpo_step.py --peak ours B fp32     (one process's peak, as JSON)
 """
 
 import argparse
@@ -32,61 +31,109 @@ from grpo_peers import (
     step_trl,
 )
 
+from seekmath.model.host import use_cpu
+
 _PRECISIONS = ("fp32", "bf16")
 # Of ours: as quick as larger ones, in less memory.
 MICRO_TOKENS = 2048
 _PACKAGES = ("trl", "transformers", "accelerate")
 
 
-def compare_steps(
-    folder: Path, precision: str, steps: int, micro: int, matmul: str
-) -> dict[str, Any]:
-    """Both hands' steps in turn; ``matmul`` is torch's float32 matmul precision for TRL."""
-    ours = Ours(folder, precision=precision, micro_batch_tokens=MICRO_TOKENS)
-    seconds: list[float] = []
-
-    def our_turn() -> None:
-        torch.set_float32_matmul_precision("highest")
-        began = time.process_time()
-        ours.step()
-        seconds.append(time.process_time() - began)
-        torch.set_float32_matmul_precision(matmul)
-
-    torch.set_float32_matmul_precision(matmul)
-    theirs = step_trl(folder, steps, micro, our_turn, bf16=precision == "bf16")
-    torch.set_float32_matmul_precision("highest")
-    lines = ours.lines[1:]
-    our_s, their_s = statistics.median(seconds[1:]), statistics.median(theirs.seconds)
-    return {
-        "seekmath_s": round(our_s, 3),
-        "trl_s": round(their_s, 3),
-        "times_faster": round(their_s / our_s, 2),
-        "seekmath_tokens": round(statistics.mean(line["completion_tokens"] for line in lines)),
-        "trl_tokens": round(statistics.mean(theirs.tokens)),
-        "seekmath_spread_s": _spread(seconds[1:]),
-        "trl_spread_s": _spread(theirs.seconds),
-        "trl_micro_batch": micro,
-        "trl_matmul": matmul,
-        "largest_logprob_gap": max(line["logprob_gap"] for line in lines),
-        "seekmath_parts_s": {
-            part: round(statistics.median(line[part] for line in lines), 3)
-            for part in ("rollout_s", "reward_s", "update_s")
-        },
-    }
+def compare_steps(name: str, precision: str, steps: int, micros: list[int]) -> dict[str, Any]:
+    """Steps of ours, and of TRL with each micro-batch and with products at "medium", in turn."""
+    trl = {f"trl {micro}": ("trl", micro, "highest") for micro in micros}
+    given = {"seekmath": ("ours", 0, "highest"), **trl, "trl medium": ("trl", micros[0], "medium")}
+    hands = {key: _Hand(name, precision, steps, *rest) for key, rest in given.items()}
+    for _ in range(steps + 1):
+        for hand in hands.values():
+            hand.step()
+    rows = {key: hand.end() for key, hand in hands.items()}
+    ours = rows["seekmath"]
+    for key in (key for key in rows if key != "seekmath"):
+        rows[key]["times_faster"] = round(rows[key]["step_s"] / ours["step_s"], 2)
+    best = min(trl, key=lambda key: rows[key]["step_s"])
+    return {"times_faster": rows[best]["times_faster"], "trl_best_micro_batch": best, **rows}
 
 
-def _spread(seconds: list[float]) -> list[float]:
-    return [round(min(seconds), 3), round(max(seconds), 3)]
+class _Hand:
+    """A process that steps when it is told to."""
+
+    def __init__(
+        self, name: str, precision: str, steps: int, hand: str, micro: int, matmul: str
+    ) -> None:
+        options = ["--steps", str(steps), "--micro", str(micro), "--matmul", matmul]
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--hand", hand, name, precision, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def step(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("step\n")
+        self._process.stdin.flush()
+        self._line("stepped")
+
+    def end(self) -> dict[str, Any]:
+        found = self._line("step_s")
+        self._process.wait()
+        return found
+
+    def _line(self, key: str) -> dict[str, Any]:
+        """The next line that holds ``key``; trainers print lines of their own."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith(f'{{"{key}"'):
+                return json.loads(line)
+        raise RuntimeError(f"{self._process.args} ended without a line of {key}")
 
 
-def best_micro(folder: Path, precision: str) -> int:
-    """The micro-batch with which TRL's steps are quickest."""
+def run_hand(hand: str, name: str, precision: str, steps: int, micro: int) -> None:
+    """One hand's steps, each when a line comes in; then its figures."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        make_folder(WORKLOADS[name], folder)
+        more: dict[str, Any] = {}
+        if hand == "ours":
+            use_cpu(1)
+            ours = Ours(folder, precision=precision, micro_batch_tokens=MICRO_TOKENS)
+            before, seconds = _peak_gib(), []
+            for _ in range(steps + 1):
+                sys.stdin.readline()
+                began = time.process_time()
+                ours.step()
+                seconds.append(time.process_time() - began)
+                print('{"stepped": 1}', flush=True)
+            seconds, lines = seconds[1:], ours.lines[1:]
+            tokens = [line["completion_tokens"] for line in lines]
+            more["largest_logprob_gap"] = max(line["logprob_gap"] for line in lines)
+        else:
+            before = _peak_gib()
+            sys.stdin.readline()
+            left = iter(range(steps))
 
-    def quickest(micro: int) -> float:
-        done = step_trl(folder, 2, micro, lambda: None, bf16=precision == "bf16")
-        return min(done.seconds)
+            def told() -> None:
+                print('{"stepped": 1}', flush=True)
+                if next(left, None) is not None:
+                    sys.stdin.readline()
 
-    return min((16, 32, 64, 128), key=quickest)
+            done = step_trl(folder, steps, micro, told, bf16=precision == "bf16")
+            seconds, tokens = done.seconds, done.tokens
+    print(
+        json.dumps(
+            {
+                "step_s": round(statistics.median(seconds), 3),
+                "spread_s": [round(min(seconds), 3), round(max(seconds), 3)],
+                "tokens": round(statistics.mean(tokens)),
+                "peak_gib": _peak_gib(),
+                "before_gib": before,
+                **more,
+            }
+        ),
+        flush=True,
+    )
 
 
 def compare_generation(folder: Path, precision: str, rounds: int) -> dict[str, float]:
@@ -146,31 +193,8 @@ def compare_generation(folder: Path, precision: str, rounds: int) -> dict[str, f
     }
 
 
-def peak(hand: str, folder: Path, precision: str, micro: int, steps: int = 2) -> dict[str, float]:
-    """Peak resident memory of this process, and what it held before its first step, in GiB."""
-    if hand == "ours":
-        ours = Ours(folder, precision=precision, micro_batch_tokens=MICRO_TOKENS)
-        before = _peak_gib()
-        for _ in range(steps):
-            ours.step()
-    else:
-        before = _peak_gib()
-        step_trl(folder, steps - 1, micro, lambda: None, bf16=precision == "bf16")
-    return {"peak_gib": _peak_gib(), "before_gib": before}
-
-
 def _peak_gib() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3)
-
-
-def peaks(name: str, precision: str, micro: int) -> dict[str, Any]:
-    """Each hand in a process of its own."""
-    found = {}
-    for hand in ("ours", "trl"):
-        command = [sys.executable, __file__, "--peak", hand, name, precision, "--micro", str(micro)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found[hand] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def grading_share(step_s: float) -> dict[str, float]:
@@ -193,35 +217,29 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--workloads", nargs="+", default=list(WORKLOADS))
     parser.add_argument("--precisions", nargs="+", default=list(_PRECISIONS))
-    parser.add_argument("--parts", nargs="*", default=["medium", "generation", "peak"])
-    parser.add_argument("--micro", type=int, default=0, help="TRL's micro-batch; 0 finds the best")
-    parser.add_argument("--peak", nargs=3, metavar=("HAND", "WORKLOAD", "PRECISION"))
+    parser.add_argument("--micros", nargs="+", type=int, default=[32, 16, 64, 128])
     parser.add_argument("--no-save", action="store_true", help="print only")
+    parser.add_argument("--hand", nargs=3, metavar=("HAND", "WORKLOAD", "PRECISION"))
+    parser.add_argument("--micro", type=int, help="of the hand")
+    parser.add_argument("--matmul", help="of the hand: torch's float32 matmul precision")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch:
-        if given.peak:
-            hand, name, precision = given.peak
-            make_folder(WORKLOADS[name], Path(scratch))
-            print(json.dumps(peak(hand, Path(scratch), precision, given.micro)))
-            return
-        found: dict[str, Any] = {"work": __doc__.split("\n\n")[1].replace("\n", " ")}
-        for name in given.workloads:
-            folder = Path(scratch) / name
-            make_folder(WORKLOADS[name], folder)
-            for precision in given.precisions:
-                micro = given.micro or best_micro(folder, precision)
-                row = compare_steps(folder, precision, given.steps, micro, "highest")
-                if "medium" in given.parts:
-                    row["medium"] = compare_steps(folder, precision, given.steps, micro, "medium")
-                if "generation" in given.parts:
-                    row["generation"] = compare_generation(folder, precision, given.steps)
-                if "peak" in given.parts:
-                    row["peak"] = peaks(name, precision, micro)
-                found[f"{name} {precision}"] = row
-                print(json.dumps({f"{name} {precision}": row}), flush=True)
-        if "A fp32" in found:
-            found["grading"] = grading_share(found["A fp32"]["seekmath_s"])
+    if given.hand:
+        torch.set_float32_matmul_precision(given.matmul)
+        run_hand(*given.hand, given.steps, given.micro)
+        return
+    found: dict[str, Any] = {"work": __doc__.split("\n\n")[1].replace("\n", " ")}
+    for name in given.workloads:
+        for precision in given.precisions:
+            row = compare_steps(name, precision, given.steps, given.micros)
+            print(json.dumps({f"{name} {precision}": row}), flush=True)
+            with tempfile.TemporaryDirectory() as scratch:
+                make_folder(WORKLOADS[name], Path(scratch))
+                row["generation"] = compare_generation(Path(scratch), precision, given.steps)
+            found[f"{name} {precision}"] = row
+            print(json.dumps({f"{name} {precision} generation": row["generation"]}), flush=True)
+    if "A fp32" in found:
+        found["grading"] = grading_share(found["A fp32"]["seekmath"]["step_s"])
     if not given.no_save:
         timing.save("grpo-step", found, _PACKAGES)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from seekmath.core.memory import give_back
 from seekmath.model.decoder import Decoder
 from seekmath.rl.alarms import finite
 from seekmath.rl.method import Credit, Credits, Method, Setup
@@ -95,6 +96,8 @@ def _update(
             skipped = str(error)
             optimizer.zero_grad(set_to_none=True)
             break
+    if settings.reference_in == "file":
+        give_back()  # what gradients took, before the reference is read again
     first = meters[0] if meters else Meter()
     tokens = max(1, first.tokens)
     return {
