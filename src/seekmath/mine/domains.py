@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Share:
@@ -100,3 +103,13 @@ def _shares(keys_of_pages: Iterable[Sequence[str]], collected: Iterable[bool]) -
             counts[key][1] += bool(taken)
     found = [Share(name, pages, taken) for name, (pages, taken) in counts.items()]
     return sorted(found, key=lambda share: (-share.collected, share.name))
+
+
+def least_share(collected_N: NDArray[np.int64], pages_N: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The share collected of each host of which one can be sure: one page of eight says little.
+
+    The lower end of Wilson's interval of one standard error (Wilson 1927); shape (N,).
+    """
+    share_N = collected_N / pages_N
+    error_N = np.sqrt(share_N * (1 - share_N) / pages_N + 0.25 / pages_N**2)
+    return (share_N + 0.5 / pages_N - error_N) / (1 + 1 / pages_N)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seekmath.mine.annotate import NOT, as_marks, by_threshold, from_file
 from seekmath.mine.annotations import Annotations
-from seekmath.mine.domains import Share, candidates, prefixes_of
+from seekmath.mine.domains import Share, candidates, least_share, prefixes_of
 from seekmath.mine.engine import Beat, Shard, Stage
 from seekmath.mine.round_files import (
     all_partitions,
@@ -73,11 +73,12 @@ def sum_hosts(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     }
 
 
-def candidate_hosts(stage: Stage, number: int) -> pa.Array:
-    """Names of the hosts that were candidates in round ``number``."""
+def candidate_hosts(stage: Stage, number: int, sure_above: float = 0.0) -> pa.Array:
+    """Names of the candidates of round ``number`` of which surely so much was collected."""
     places = all_partitions(stage, number, "hosts/candidates")
-    tables = [read_columns(place, ["host"]) for place in places]
-    return pa.concat_tables(tables)["host"].combine_chunks()
+    table = pa.concat_tables([read_columns(place, ["host", *_COUNTS]) for place in places])
+    lower_N = least_share(table["collected"].to_numpy(), table["pages"].to_numpy())
+    return table["host"].filter(pa.array(lower_N > sure_above)).combine_chunks()
 
 
 def count_prefixes(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:

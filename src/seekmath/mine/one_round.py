@@ -101,7 +101,8 @@ def run_round(
         shards,
         {
             "labelled": crawl.labels,
-            "negatives_off_candidates": settings.negatives_off_candidates,
+            "negatives_off_score": settings.negatives_off_score,
+            "host_share": settings.host_share,
         },
     )
     positives = _sum(joined, "positives")

@@ -197,7 +197,7 @@ def join_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     """Uncollected pages under prefixes marked so far join the seeds; counts for the next round.
 
     Random pages of the next round are neither seeds nor collected nor, where the settings say so,
-    on a candidate host.
+    pages of candidate hosts about which the classifier is in doubt.
     """
     number = stage.parameters["round"]
     kept = kept_columns(stage, shard, "host", "path")
@@ -206,9 +206,11 @@ def join_shard(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     positive_N = positive_before(stage, shard, number) | joined_N
     save_array(at_round(stage, number, "positive", f"{shard.name}.npy"), positive_N)
     random_N = ~positive_N & ~collected_N
-    if stage.parameters["negatives_off_candidates"]:
-        hosts = candidate_hosts(stage, number)
-        random_N &= ~pc.is_in(kept["host"], hosts).to_numpy()
+    if (least := stage.parameters["negatives_off_score"]) < 1:
+        scores_N = load_array(at_round(stage, number, "scores", f"{shard.name}.npy"))
+        hosts = candidate_hosts(stage, number, stage.parameters["host_share"])
+        on_candidate_N = pc.is_in(kept["host"], hosts).to_numpy()
+        random_N &= ~(on_candidate_N & (scores_N >= least))
     save_array(at_round(stage, number, "random", f"{shard.name}.npy"), random_N)
     found = {
         "joined": int(joined_N.sum()),

@@ -108,10 +108,12 @@ class MineSettings(Settings):
     negatives_per_seed: float = Field(
         1.0, gt=0, description="random pages for each positive page (paper: 1)"
     )
-    negatives_off_candidates: bool = Field(
-        False,
-        description="from round 2 on no random pages from candidate hosts (host_share), of which"
-        " many pages are of the domain though not collected yet",
+    negatives_off_score: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="from round 2 on no random pages that score this or more on hosts of which"
+        " surely over host_share was collected: many are of the domain too; 1: any random page",
     )
 
     keep_tokens: int = Field(
