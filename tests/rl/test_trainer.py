@@ -187,6 +187,15 @@ def test_without_kl_there_is_no_reference(settings, tmp_path):
     assert [line["kl"] for line in lines(tmp_path / "out")] == [None, None]
 
 
+def test_a_reference_in_a_file_is_the_same_reference(settings, tmp_path):
+    curves = []
+    for place in ("memory", "file"):
+        run(settings.model_copy(update={"reference_in": place, "steps": 3}), tmp_path / place)
+        curves.append([(line["kl"], line["loss"]) for line in lines(tmp_path / place)])
+    assert curves[0] == curves[1]
+    assert curves[0][-1][0] > 0
+
+
 @pytest.mark.parametrize("family", ["Llama", "Qwen2"])
 def test_a_folder_of_hugging_face_trains(settings, family, policy_folder, tmp_path):
     own = Tokenizer.load(policy_folder)
