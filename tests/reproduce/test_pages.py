@@ -120,3 +120,11 @@ def test_a_result_without_curves_is_read(tmp_path):
     del old["curves"]
     path.write_text(json.dumps(old))
     assert read_result(path)["curves"] == {}
+
+
+def test_intervals_of_shares_stay_on_the_figure(tmp_path):
+    arms = {f"round {n}": {"recall": value(0.9, -0.5, 1.7)} for n in (1, 2)}
+    (chart,) = lines({**read_result(written(tmp_path, arms=arms)), "curves": {}})
+    heights = [float(y) for y in re.findall(r",([\d.-]+)", chart.lines[0].band)]
+    assert heights
+    assert all(chart.top <= y <= chart.bottom for y in heights)

@@ -80,8 +80,9 @@ def _over_rounds(result: dict[str, Any]) -> list[Chart | None]:
 
 def _series(name: str, found: dict[int, dict[str, Any]], colour: int) -> Series:
     points: list[Point] = [(float(x), value["mean"]) for x, value in sorted(found.items())]
+    # All that has lines is a share, which Student's interval of few seeds may overrun.
     band = [
-        (float(x), _end(value["low"], value), _end(value["high"], value))
+        (float(x), max(0.0, _end(value["low"], value)), min(1.0, _end(value["high"], value)))
         for x, value in sorted(found.items())
     ]
     return Series(name, points, colour, band, marks=True)

@@ -106,7 +106,7 @@ SIZES = {
         mine={**_MINE, "dim": 16, "least_updates": 3000, "rounds": 2},
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 4, "steps": 60,
                   "peak_lr": 3.0e-3, "warmup_steps": 10},
-        sft={**_SFT, "epochs": 3},
+        sft={**_SFT, "epochs": 1},
         reward={"questions": 20, "samples_per_question": 4, "peak_lr": 3.0e-4, "epochs": 1},
         grpo={**_GRPO, "group_size": 4, "questions_per_step": 4, "steps": 6},
         vocab_size=768,
