@@ -74,11 +74,25 @@ def test_the_command_prints_and_refuses():
     assert "fits               no" in ran.output
 
 
+def test_a_model_to_start_from_may_be_named_by_its_size():
+    entry = planned("grpo-gsm8k", "grpo.model=1.3b")["grpo"]
+    assert entry["parameters"] == planned("pretrain-1.3b")["pretrain"]["parameters"]
+
+
+def test_little_memory_is_shown_in_mib():
+    shown = table(list(planned("laptop").values()))
+    assert "memory             weights 4.0 MiB" in shown
+    assert " 0 MiB" not in shown
+    assert "usable             73.6 GiB" in shown
+
+
 def test_a_model_that_is_not_there_is_named(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text("stages: {sft: {model: gone, problems: p.jsonl}}")
     loaded = load_recipe(path, [], STAGES, inputs=False)
-    with pytest.raises(BadInput, match="gone is not there"):
+    with pytest.raises(
+        BadInput, match=r"no folder gone .* one of the sizes tiny, .* sft\.model=7b"
+    ):
         plan(loaded, H100, 1000)
     path.write_text("stages: {world: {}}")
     with pytest.raises(BadInput, match="holds no stage pretrain"):

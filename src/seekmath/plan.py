@@ -19,7 +19,7 @@ from seekmath.model.cost import (
     parameters_of,
 )
 from seekmath.model.folder import load_config
-from seekmath.model.sizes import ModelConfig, sized
+from seekmath.model.sizes import SIZES, ModelConfig, sized
 from seekmath.rl.settings import GrpoSettings
 from seekmath.train.settings import LanguageSettings, PretrainSettings, SftSettings
 
@@ -28,6 +28,8 @@ _GIB = 2**30
 _USABLE = 0.92
 # Logits that are made at once (train/language.py).
 _LOSS_TOKENS = 512
+# Of a model that a stage starts from and that is only named by its size (DeepSeekMath 7B's).
+_CONTEXT = 4096
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def plan(recipe: Recipe, machines: Machines, vocab_size: int) -> list[dict[str, 
 def refusals(entries: list[dict[str, Any]]) -> list[str]:
     """Why stages cannot run, and what would fit."""
     return [
-        f"stage '{e['stage']}' needs {e['memory_gib']['all']} GiB on each GPU, which has"
-        f" {e['usable_gib']} to give; {e['would_fit']}"
+        f"stage '{e['stage']}' needs {_memory_shown(e['memory_gib']['all'])} on each GPU, which has"
+        f" {_memory_shown(e['usable_gib'])} to give; {e['would_fit']}"
         for e in entries
         if not e["fits"]
     ]
@@ -80,14 +82,25 @@ def table(entries: list[dict[str, Any]]) -> str:
     lines = []
     for entry in entries:
         lines.append(f"{entry['stage']} ({entry['type']})")
-        facts = {key: value for key, value in entry.items() if key not in ("stage", "type")}
-        lines += [f"  {key:18} {_shown(value)}" for key, value in facts.items()]
+        for key, value in entry.items():
+            if "_gib" in key:
+                lines.append(f"  {key.replace('_gib', ''):18} {_parts_shown(value)}")
+            elif key not in ("stage", "type"):
+                lines.append(f"  {key:18} {_shown(value)}")
     return "\n".join(lines)
 
 
+def _parts_shown(gib: float | dict[str, float]) -> str:
+    if isinstance(gib, dict):
+        return ", ".join(f"{name} {_memory_shown(part)}" for name, part in gib.items())
+    return _memory_shown(gib)
+
+
+def _memory_shown(gib: float) -> str:
+    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.{0 if gib >= 0.01 else 1}f} MiB"
+
+
 def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -138,9 +151,12 @@ def _config(recipe: Recipe, stage: PlannedStage, vocab_size: int) -> ModelConfig
             return _config(recipe, stages[name], vocab_size)
         if Path(settings.model, "config.json").exists():
             return load_config(Path(settings.model))
+        if settings.model in SIZES:
+            return sized(settings.model, vocab_size, getattr(settings, "context", _CONTEXT))
         raise BadInput(
-            f"{recipe.path}: stages.{stage.name}.model: {settings.model} is not there;"
-            " a plan needs its config.json"
+            f"{recipe.path}: stages.{stage.name}.model: no folder {settings.model} with a"
+            f" config.json; name one, or one of the sizes {', '.join(SIZES)}:"
+            f" seekmath plan {recipe.path} {stage.name}.model=7b"
         )
     tokens = stages.get(settings.tokens.split("/")[0])
     folder = Path(settings.tokens, "tokenizer")
@@ -158,8 +174,8 @@ def _memory(config: ModelConfig, settings: Any, gpus: int) -> dict[str, float]:
         if isinstance(settings, GrpoSettings)
         else _language_bytes(config, settings, gpus)
     )
-    found = {name: round(size / _GIB, 2) for name, size in parts.items()}
-    return {**found, "all": round(sum(parts.values()) / _GIB, 2)}
+    found = {**parts, "all": sum(parts.values())}
+    return {name: round(size / _GIB, 5) for name, size in found.items()}
 
 
 def _language_bytes(config: ModelConfig, settings: LanguageSettings, gpus: int) -> dict[str, float]:

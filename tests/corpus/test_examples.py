@@ -2,6 +2,7 @@ import pytest
 
 from seekmath.corpus.chat import render_example, with_choices
 from seekmath.corpus.examples import render_row
+from seekmath.corpus.template import ChatTemplate
 
 
 def learned(tokenizer, example):
@@ -61,3 +62,44 @@ def test_a_question_brings_its_choices(tokenizer):
 def test_a_line_of_no_format_is_named(tokenizer, row, words):
     with pytest.raises(ValueError, match=words):
         render_row(tokenizer, row)
+
+
+TURNS = """\
+{%- for message in messages -%}
+<|im_start|>{{ message.role }}
+{{ message.content }}<|end|>
+{% endfor -%}
+{%- if add_generation_prompt %}<|im_start|>assistant
+{% endif -%}
+"""
+
+
+def test_a_models_own_template_renders_and_its_turns_are_learned(tokenizer):
+    template = ChatTemplate(TURNS, {}, "folder")
+    prompt = [turn("user", "a?"), turn("assistant", "one"), turn("user", "b?")]
+    answer = "Run.\n```output\n42\n```\nSo 42."
+    every = [*prompt, turn("assistant", answer)]
+    ids, mask = render_row(tokenizer, {"messages": every}, template)
+    text = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|end|>\n" for m in every)
+    assert tokenizer.decode(ids) == text.replace("<|end|>", "")
+    # The ends of turns are special tokens, not their spelling.
+    assert ids.count(tokenizer.eos_id) == 4
+    end = [
+        token for token, flag in zip(ids, mask, strict=True) if flag and token == tokenizer.eos_id
+    ]
+    assert len(end) == 2
+    assert learned(tokenizer, (ids, mask)) == "one\nRun.\n```outputSo 42.\n"
+    last = {"prompt": prompt, "completion": every[3:]}
+    same, only_last = render_row(tokenizer, last, template)
+    assert same == ids
+    assert learned(tokenizer, (same, only_last)) == "Run.\n```outputSo 42.\n"
+    row = {"question": "a?", "solution": "one"}
+    first = render_row(tokenizer, row, template)
+    assert first == render_row(tokenizer, {"messages": prompt[:2]}, template)
+
+
+def test_a_template_that_changes_earlier_turns_is_refused(tokenizer):
+    forgets = "{{ messages[-1].content }}{% if add_generation_prompt %}>{% endif %}"
+    template = ChatTemplate(forgets, {}, "folder")
+    with pytest.raises(ValueError, match="chat template of folder shows message 2"):
+        render_row(tokenizer, {"question": "a?", "solution": "one"}, template)

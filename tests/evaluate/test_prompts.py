@@ -174,8 +174,8 @@ def test_the_models_own_template_gives_what_transformers_gives(model_folder: Pat
 
     from transformers import AutoTokenizer
 
+    from seekmath.corpus.template import ChatTemplate
     from seekmath.corpus.tokenizer import Tokenizer
-    from seekmath.evaluate.template import ChatTemplate
 
     folder = tmp_path / "model"
     shutil.copytree(model_folder, folder)
@@ -196,7 +196,7 @@ def test_the_models_own_template_gives_what_transformers_gives(model_folder: Pat
      ("{{ messages.__class__.__mro__ }}", "unsafe")],
 )  # fmt: skip
 def test_a_template_that_will_not_do_is_refused(tmp_path: Path, template: str, message: str):
-    from seekmath.evaluate.template import ChatTemplate
+    from seekmath.corpus.template import ChatTemplate
 
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
     with pytest.raises(BadInput, match=message):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -128,5 +129,47 @@ def test_what_is_logged_goes_to_weights_and_biases_too(tokens, tmp_path, monkeyp
     with Job.open(tmp_path, 0) as job:
         pretrain(settings, job)
         assert not job.mirrors
-    (record,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    assert record.stat().st_size > 0
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    deadline = time.monotonic() + 60  # the service's own process writes it
+    records = wandb_records(path.read_bytes())
+    while sum(record.HasField("history") for record in records) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        records = wandb_records(path.read_bytes())
+    (run,) = [record.run for record in records if record.HasField("run")]
+    assert run.project == "test"
+    config = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert config["steps"] == 2
+    kept = [
+        {
+            "/".join(item.nested_key) or item.key: json.loads(item.value_json)
+            for item in record.history.item
+        }
+        for record in records
+        if record.HasField("history")
+    ]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["_step"] for line in kept] == [1, 2]
+    for line, found in zip(lines, kept, strict=True):
+        wanted = {key: value for key, value in line.items() if key not in ("step", "time")}
+        assert {key: found[key] for key in wanted} == pytest.approx(wanted)
+
+
+def wandb_records(stored):
+    """What Weights & Biases keeps: protocol buffers in LevelDB's log format after 7 bytes."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    block, header, whole_or_last = 32_768, 7, (1, 4)
+    place, whole, found = 7, b"", []
+    while place + header <= len(stored):
+        if block - place % block < header:
+            place += block - place % block
+            continue
+        length = int.from_bytes(stored[place + 4 : place + 6], "little")
+        kind = stored[place + 6]
+        whole += stored[place + header : place + header + length]
+        place += header + length
+        if kind in whole_or_last:
+            found.append(Record.FromString(whole))
+            whole = b""
+    return found

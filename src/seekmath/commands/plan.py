@@ -47,10 +47,11 @@ def plan(
 ) -> None:
     """Say what the training stages of RECIPE take: parameters, FLOPs, memory, tokens, time.
 
-    Inputs need not be there yet. A stage that cannot fit is refused (exit code 2), with what
-    would. Example:
+    Inputs need not be there yet; a model can be named by its size. A stage that cannot fit is
+    refused (exit code 2), with what would. Examples:
 
         seekmath plan recipes/deepseekmath-7b.yaml --gpus 64 --memory-gib 80
+        seekmath plan recipes/grpo-gsm8k.yaml grpo.model=1.3b
     """
     from seekmath import plan as planning
     from seekmath.core.files import BadInput

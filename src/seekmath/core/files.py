@@ -200,24 +200,46 @@ def write_parquet(path: str | Path, rows: list[dict[str, Any]], schema: "pa.Sche
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> "pa.Table":
     """Read a Parquet file, or the ``*.parquet`` files of a folder in name order, as one table."""
     import pyarrow as pa
+
+    with _opened_parquet(path, columns) as files:
+        return pa.concat_tables([file.read(columns=columns) for file in files])
+
+
+def stream_parquet(path: str | Path, column: str, rows: int) -> Iterator[list[Any]]:
+    """The values of one column, at most ``rows`` at a time; else as ``read_parquet``."""
+    with _opened_parquet(path, [column]) as files:
+        for file in files:
+            for batch in file.iter_batches(rows, columns=[column]):
+                yield batch.column(0).to_pylist()
+
+
+def rows_of_parquet(path: str | Path) -> int:
+    """How many rows a file, or a folder's files, hold."""
+    with _opened_parquet(path, None) as files:
+        return sum(file.metadata.num_rows for file in files)
+
+
+@contextlib.contextmanager
+def _opened_parquet(path: str | Path, columns: list[str] | None) -> Iterator[Iterator[Any]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = Path(path)
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not files:
+    paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not paths:
         raise BadInput(f"{path}: holds no *.parquet file")
+
+    def each() -> Iterator[Any]:
+        for one in paths:
+            with pq.ParquetFile(one) as file:
+                missing = [n for n in columns or [] if n not in file.schema_arrow.names]
+                if missing:
+                    raise BadInput(f"{path}: has no column {', '.join(missing)}")
+                yield file
+
     try:
-        tables = [pq.ParquetFile(file).read(columns=columns) for file in files]
+        yield each()
     except FileNotFoundError as error:
         raise BadInput(f"{error.filename or path}: no such file") from None
     except pa.ArrowInvalid as error:
         raise BadInput(f"{path}: not readable as Parquet: {error}") from None
-    if columns:
-        _check_columns(path, tables[0], columns)
-    return pa.concat_tables(tables)
-
-
-def _check_columns(path: Path, table: "pa.Table", columns: list[str]) -> None:
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise BadInput(f"{path}: has no column {', '.join(missing)}")

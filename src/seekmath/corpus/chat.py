@@ -57,7 +57,7 @@ def render_example(
     assert tokenizer.eos_id is not None
     ids = render_prompt(tokenizer, question)
     mask = [False] * len(ids)
-    for text, learned in _parts(" " + solution):
+    for text, learned in learned_parts(" " + solution):
         part = tokenizer.encode(text)
         ids += part
         mask += [learned] * len(part)
@@ -93,6 +93,16 @@ def render_messages(
             mask.append(True)
         before = role
     return ids, mask
+
+
+def learned_parts(solution: str) -> list[tuple[str, bool]]:
+    """What the assistant writes in pieces, each with whether it is learned: tool output is not."""
+    parts: list[tuple[str, bool]] = []
+    end = 0
+    for match in _TOOL_OUTPUT.finditer(solution):
+        parts += [(solution[end : match.start()], True), (match.group(), False)]
+        end = match.end()
+    return [(text, learned) for text, learned in [*parts, (solution[end:], True)] if text]
 
 
 #: The same conversation as a Hugging Face chat template.
@@ -137,13 +147,4 @@ def _turn(role: str, text: str, before: str) -> list[tuple[str, bool]]:
         return [(prompt_text(text), False)]
     if role == "tool":
         return [(f"\n```output\n{text}\n```\n", False)]
-    return _parts(text if before == "tool" else " " + text)
-
-
-def _parts(solution: str) -> list[tuple[str, bool]]:
-    parts: list[tuple[str, bool]] = []
-    end = 0
-    for match in _TOOL_OUTPUT.finditer(solution):
-        parts += [(solution[end : match.start()], True), (match.group(), False)]
-        end = match.end()
-    return [(text, learned) for text, learned in [*parts, (solution[end:], True)] if text]
+    return learned_parts(text if before == "tool" else " " + text)

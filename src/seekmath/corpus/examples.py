@@ -4,55 +4,63 @@
 - ``messages``: a list of ``{"role": …, "content": …}``, loss on every assistant turn;
 - ``prompt`` and ``completion``: two texts as they stand, or two lists of messages; loss on the
   completion only.
+
+Conversations are rendered in the paper's format or by the model's own chat template.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from seekmath.corpus.chat import (
-    render_example,
-    render_messages,
-    with_choices,
-    with_instruction,
-)
+from seekmath.corpus.chat import render_messages, with_choices, with_instruction
+from seekmath.corpus.template import ChatTemplate
 from seekmath.corpus.tokenizer import Tokenizer
 
 #: Token ids, and which of them carry loss.
 Example = tuple[list[int], list[bool]]
 
 
-def render_row(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
-    """The example of one JSON line.
+def render_row(
+    tokenizer: Tokenizer, row: dict[str, Any], template: ChatTemplate | None = None
+) -> Example:
+    """The example of one JSON line, in the paper's format unless there is a ``template``.
 
     Raises:
         ValueError: the line is of no known format; the message names the field.
     """
-    for field, render in _FORMATS.items():
-        if field in row:
-            return render(tokenizer, row)
-    raise ValueError(f"holds none of {', '.join(_FORMATS)}")
+
+    def render(messages: list[dict[str, str]]) -> Example:
+        if template:
+            return template.example(tokenizer, messages)
+        return render_messages(tokenizer, messages)
+
+    if "messages" in row:
+        return render(_conversation(row, "messages"))
+    if isinstance(row.get("prompt"), list):
+        return _after_prompt(render, row)
+    if "prompt" in row:
+        return _as_it_stands(tokenizer, row)
+    if "question" in row:
+        asked = with_choices(_text(row, "question"), row.get("choices"))
+        asked = with_instruction(asked, row.get("kind", "cot"), row.get("language", "en"))
+        solution = _text(row, "solution")
+        return render([_turn("user", asked), _turn("assistant", solution)])
+    raise ValueError("holds none of messages, prompt, question")
 
 
-def _question(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
-    asked = with_choices(_text(row, "question"), row.get("choices"))
-    asked = with_instruction(asked, row.get("kind", "cot"), row.get("language", "en"))
-    return render_example(tokenizer, asked, _text(row, "solution"))
+def _after_prompt(
+    render: Callable[[list[dict[str, str]]], Example], row: dict[str, Any]
+) -> Example:
+    prompt, completion = _conversation(row, "prompt"), _conversation(row, "completion")
+    ids, mask = render(prompt + completion)
+    # The assistant's turns in the prompt are given, not learned.
+    given = sum(mask) - sum(render([_turn("user", ""), *completion])[1])
+    for place, learned in enumerate(mask):
+        if learned and given > 0:
+            mask[place], given = False, given - 1
+    return ids, mask
 
 
-def _messages(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
-    return render_messages(tokenizer, _conversation(row, "messages"))
-
-
-def _prompt(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
-    if isinstance(row["prompt"], list):
-        prompt, completion = _conversation(row, "prompt"), _conversation(row, "completion")
-        ids, mask = render_messages(tokenizer, prompt + completion)
-        # The assistant's turns in the prompt are given, not learned.
-        given = sum(mask) - sum(render_messages(tokenizer, [_ASKED, *completion])[1])
-        for place, learned in enumerate(mask):
-            if learned and given > 0:
-                mask[place], given = False, given - 1
-        return ids, mask
+def _as_it_stands(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
     assert tokenizer.eos_id is not None
     start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
     asked = start + tokenizer.encode(_text(row, "prompt"))
@@ -60,12 +68,8 @@ def _prompt(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
     return asked + answer, [False] * len(asked) + [True] * len(answer)
 
 
-_ASKED = {"role": "user", "content": ""}
-_FORMATS: dict[str, Callable[[Tokenizer, dict[str, Any]], Example]] = {
-    "messages": _messages,
-    "prompt": _prompt,
-    "question": _question,
-}
+def _turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
 
 
 def _text(row: dict[str, Any], field: str) -> str:

@@ -1,5 +1,7 @@
 """Corpora as memory-mapped token shards with document boundaries (stage ``tokenize``)."""
 
+import itertools
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.core.files import BadInput, read_json, read_parquet, whole_folder, write_json
+from seekmath.core.files import (
+    BadInput,
+    read_json,
+    rows_of_parquet,
+    stream_parquet,
+    whole_folder,
+    write_json,
+)
 from seekmath.core.job import Job
 from seekmath.core.seeds import derive, rng
 from seekmath.corpus.settings import TokenizeSettings
@@ -35,22 +44,26 @@ class Shard:
 def tokenize(settings: TokenizeSettings, job: Job) -> dict[str, Any]:
     """Train or take a tokenizer, then write ``tokenizer/`` and ``shards/<corpus>/<split>``.
 
+    Corpora are streamed: besides the tokenizer's own, memory holds three numbers a document.
+
     Raises:
         BadInput: a corpus is empty or has no column text.
     """
-    texts = {name: _texts(Path(path)) for name, path in settings.corpus.items()}
+    sizes = {name: rows_of_parquet(path) for name, path in settings.corpus.items()}
     tokenizer = (
         Tokenizer.load(settings.tokenizer)
         if settings.tokenizer
-        else Tokenizer.train(_sample(texts, settings, job.seed), settings.vocab_size)
+        else Tokenizer.train(_sample(settings, sizes, job.seed), settings.vocab_size)
     )
     tokenizer.save(job.out / "tokenizer")
     metrics: dict[str, Any] = {"vocab_size": tokenizer.vocab_size}
-    for name, documents in texts.items():
-        split = _split(documents, settings.heldout_share, job.seed)
-        for part, chosen in split.items():
-            counts = _write(job, tokenizer, name, part, chosen)
-            metrics[f"{name}/{part}"] = counts
+    for name, path in settings.corpus.items():
+        with whole_folder(job.out / "shards" / name) as folder:
+            kind = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
+            encoded = _encode(path, tokenizer, folder / "unordered.bin", kind, settings, job, name)
+            for part, chosen in _parts(encoded, job.seed).items():
+                metrics[f"{name}/{part}"] = _write(folder / part, encoded, chosen)
+            encoded.path.unlink()
     return metrics
 
 
@@ -76,47 +89,91 @@ def _open(folder: Path) -> Shard:
     return Shard(tokens, ends, facts["text_bytes"])
 
 
-def _texts(path: Path) -> list[str]:
-    texts = read_parquet(path, ["text"])["text"].to_pylist()
-    if not any(texts):
+def _texts(path: str) -> Iterator[list[str]]:
+    for batch in stream_parquet(path, "text", _BATCH):
+        yield [text or "" for text in batch]
+
+
+def _sample(settings: TokenizeSettings, sizes: dict[str, int], seed: int) -> Iterator[str]:
+    """Documents drawn from all corpora together."""
+    every, most = sum(sizes.values()), settings.training_documents
+    draw = rng(seed, "tokenizer")
+    chosen = set(draw.choice(every, most, replace=False).tolist()) if every > most else None
+    numbers = itertools.count()
+    for path in settings.corpus.values():
+        for batch in _texts(path):
+            for text, number in zip(batch, numbers, strict=False):
+                if chosen is None or number in chosen:
+                    yield text
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A corpus's documents end to end, as they came.
+
+    Attributes:
+        path: their tokens.
+        kind: of a token.
+        ends: where each document ends.
+        text_bytes: of each.
+        heldout: which are held out.
+    """
+
+    path: Path
+    kind: "np.dtype[Any]"
+    ends: NDArray[np.int64]
+    text_bytes: NDArray[np.int64]
+    heldout: NDArray[np.bool_]
+
+
+def _encode(
+    path: str,
+    tokenizer: Tokenizer,
+    file: Path,
+    kind: "np.dtype[Any]",
+    settings: TokenizeSettings,
+    job: Job,
+    name: str,
+) -> _Encoded:
+    lengths, sizes, heldout = array("q"), array("q"), bytearray()
+    total, share = rows_of_parquet(path), settings.heldout_share
+    with open(file, "wb") as out:
+        for texts in _texts(path):
+            for text, ids in zip(texts, tokenizer.encode_many(texts), strict=True):
+                np.array([*ids, tokenizer.eos_id], kind).tofile(out)
+                lengths.append(len(ids) + 1)
+                sizes.append(len(text.encode()))
+                # From the text, so that no split ever holds a copy of the other's.
+                heldout.append(derive(job.seed, "heldout", text) / 2**63 < share)
+            job.progress(len(lengths), total, "documents", name)
+    if not any(sizes):
         raise BadInput(f"{path}: holds no text")
-    return texts
+    ends = np.cumsum(np.frombuffer(lengths, np.int64))
+    texts_bytes = np.frombuffer(sizes, np.int64)
+    return _Encoded(file, kind, ends, texts_bytes, np.frombuffer(heldout, np.bool_))
 
 
-def _sample(texts: dict[str, list[str]], settings: TokenizeSettings, seed: int) -> Iterator[str]:
-    every = [text for documents in texts.values() for text in documents]
-    chosen = rng(seed, "tokenizer").permutation(len(every))[: settings.training_documents]
-    yield from (every[place] for place in sorted(chosen.tolist()))
+def _parts(encoded: _Encoded, seed: int) -> dict[str, NDArray[np.int64]]:
+    """The documents of each split, those of training in an order of their own."""
+    train = np.flatnonzero(~encoded.heldout)
+    order = rng(seed, "order").permutation(len(train))
+    return {"train": train[order], "heldout": np.flatnonzero(encoded.heldout)}
 
 
-def _split(documents: list[str], share: float, seed: int) -> dict[str, list[str]]:
-    """A document's split follows from its text, so no split ever holds a copy of the other's."""
-    parts: dict[str, list[str]] = {"train": [], "heldout": []}
-    for text in documents:
-        heldout = derive(seed, "heldout", text) / 2**63 < share
-        parts["heldout" if heldout else "train"].append(text)
-    order = rng(seed, "order").permutation(len(parts["train"]))
-    parts["train"] = [parts["train"][place] for place in order]
-    return parts
-
-
-def _write(
-    job: Job, tokenizer: Tokenizer, name: str, part: str, documents: list[str]
-) -> dict[str, int]:
-    kind = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
-    lengths: list[int] = []
-    with whole_folder(job.out / "shards" / name / part) as folder:
-        with open(folder / "tokens.bin", "wb") as file:
-            for start in range(0, len(documents), _BATCH):
-                for ids in tokenizer.encode_many(documents[start : start + _BATCH]):
-                    np.array([*ids, tokenizer.eos_id], kind).tofile(file)
-                    lengths.append(len(ids) + 1)
-                job.progress(len(lengths), len(documents), "documents", f"{name} {part}")
-        np.save(folder / "ends.npy", np.cumsum(lengths, dtype=np.int64))
-        counts = {
-            "documents": len(documents),
-            "tokens": sum(lengths),
-            "text_bytes": sum(len(text.encode()) for text in documents),
-        }
-        write_json(folder / "shard.json", {"dtype": np.dtype(kind).name, **counts})
+def _write(folder: Path, encoded: _Encoded, chosen: NDArray[np.int64]) -> dict[str, int]:
+    tokens = np.memmap(encoded.path, encoded.kind, mode="r")
+    ends = encoded.ends[chosen]
+    starts = np.where(chosen > 0, encoded.ends[chosen - 1], 0)
+    folder.mkdir()
+    with open(folder / "tokens.bin", "wb") as file:
+        for first in range(0, len(chosen), _BATCH):
+            spans = zip(starts[first : first + _BATCH], ends[first : first + _BATCH], strict=True)
+            np.concatenate([tokens[start:end] for start, end in spans]).tofile(file)
+    np.save(folder / "ends.npy", np.cumsum(ends - starts))
+    counts = {
+        "documents": len(chosen),
+        "tokens": int((ends - starts).sum()),
+        "text_bytes": int(encoded.text_bytes[chosen].sum()),
+    }
+    write_json(folder / "shard.json", {"dtype": encoded.kind.name, **counts})
     return counts

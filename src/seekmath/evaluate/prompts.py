@@ -12,10 +12,10 @@ from functools import lru_cache
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.core.seeds import python_random
 from seekmath.corpus.chat import SHOT_BREAK, prompt_text, with_instruction
+from seekmath.corpus.template import ChatTemplate
 from seekmath.evaluate.problem import Benchmark, Problem, Row, needed, own_problems
 from seekmath.evaluate.published import PUBLISHED
 from seekmath.evaluate.settings import EvaluateSettings
-from seekmath.evaluate.template import ChatTemplate
 from seekmath.verify.prover import proof_prompt
 
 #: The paper's instructions to chat models, by mode and language.

@@ -15,6 +15,7 @@ from seekmath.core.complaints import unknown
 from seekmath.core.files import BadInput, read_parquet, write_json, write_parquet
 from seekmath.core.job import Job
 from seekmath.core.records import ANSWER
+from seekmath.corpus.template import ChatTemplate
 from seekmath.evaluate.answer import Answerer, Ask, Reply, Run
 from seekmath.evaluate.benchmarks import load_benchmarks, nearest_published
 from seekmath.evaluate.contamination import found_in, texts_of
@@ -34,7 +35,6 @@ from seekmath.evaluate.proving import (
 from seekmath.evaluate.recorded import Recorded
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.evaluate.summary import NEEDED, Row, details_of, metrics_of
-from seekmath.evaluate.template import ChatTemplate
 
 
 def evaluate(settings: EvaluateSettings, job: Job) -> dict[str, Any]:

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Up to this many keys torch's flash kernel is slower on a CPU than plain batched products.
-_SHORT = 320
+#: Up to this many keys torch's flash kernel is slower on a CPU than plain batched products.
+SHORT = 320
 # A batch of documents spans lengths up to this ratio, so little of it is padding.
 _LENGTH_RATIO = 1.3
 # Taking rows apart copies; below this saving of products the masked form is as quick.
@@ -49,7 +49,14 @@ def document_plan(documents_BT: Tensor) -> "Documents | Tensor":
         documents_BT: document ids; a document is one run of equal ids inside a row. Padding may
             carry any id of its own.
     """
+    plan = taken_apart(documents_BT)
+    products = sum(count * longest**2 for count, longest in plan.batches)
     rows, length = documents_BT.shape
+    return plan if products <= _WORTH * rows * length**2 else document_mask(documents_BT)
+
+
+def taken_apart(documents_BT: Tensor) -> Documents:
+    """Where each token of packed rows goes; see ``document_plan``."""
     ids = documents_BT.cpu().numpy()
     first = np.ones(ids.shape, dtype=bool)
     first[:, 1:] = ids[:, 1:] != ids[:, :-1]
@@ -58,9 +65,6 @@ def document_plan(documents_BT: Tensor) -> "Documents | Tensor":
     order = np.argsort(lengths, kind="stable")
     borders = _borders(lengths[order])
     spans = [order[a:b] for a, b in itertools.pairwise(borders)]
-    products = sum(len(span) * int(lengths[span[-1]]) ** 2 for span in spans)
-    if products > _WORTH * rows * length**2:
-        return document_mask(documents_BT)
     batches, tokens, slots, real, used = [], [], np.empty(ids.size, dtype=np.int64), [], 0
     for span in spans:
         longest = int(lengths[span[-1]])
@@ -118,7 +122,7 @@ def attend(
     """
     if isinstance(seen, Documents):
         return _attend_apart(query_BHTD, key_BKSD, value_BKSD, seen)
-    if query_BHTD.device.type == "cpu" and key_BKSD.shape[2] <= _SHORT:
+    if query_BHTD.device.type == "cpu" and key_BKSD.shape[2] <= SHORT:
         return _attend_short(query_BHTD, key_BKSD, value_BKSD, seen)
     return F.scaled_dot_product_attention(
         query_BHTD,

@@ -8,7 +8,7 @@ SwiGLU. Checked against transformers, family by family, in the tests.
 # B rows, T tokens, S cached and new tokens, C width, V vocabulary, H heads, D width of a head
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -17,9 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
-from seekmath.model.attention import attend, document_plan
+from seekmath.model import packed
+from seekmath.model.attention import attend, document_plan, taken_apart
 from seekmath.model.fused import gated, rms_norm, rotate
-from seekmath.model.linear import Linear, Multiplies
+from seekmath.model.linear import Linear, Multiplies, products
+from seekmath.model.packed import PackedAttention
 from seekmath.model.sizes import ModelConfig
 
 
@@ -71,13 +73,17 @@ class Attention(nn.Module):
             self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
             self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
 
-    def forward(self, x_BTC: Tensor, rotation: tuple[Tensor, Tensor], mix: Mix) -> Tensor:
+    def forward(
+        self, x_BTC: Tensor, rotation: tuple[Tensor, Tensor], mix: Mix | PackedAttention
+    ) -> Tensor:
         """Project, turn by position, mix tokens, project."""
         rows, length, _ = x_BTC.shape
         q, k, v = self.q_proj(x_BTC), self.k_proj(x_BTC), self.v_proj(x_BTC)
         q, k, v = (part.view(rows, length, -1, self.config.head_dim) for part in (q, k, v))
         if self.config.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
+        if isinstance(mix, PackedAttention):
+            return self.o_proj(mix(q, k, v))
         q, k = rotate(q, *rotation), rotate(k, *rotation)
         mixed_BHTD = mix(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
         return self.o_proj(mixed_BHTD.transpose(1, 2).reshape(rows, length, -1))
@@ -107,10 +113,40 @@ class Layer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mix: Mix) -> Tensor:
-        """One block."""
+    def forward(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        mix: Mix | PackedAttention,
+        more: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """One block on x, plus ``more`` if there is any; what it gives is to be added up too."""
+        if isinstance(mix, PackedAttention) and self._is_plain():
+            return self._fused(x, mix, more)
+        x = x if more is None else x + more
         x = x + self.self_attn(self.input_layernorm(x), rotation, mix)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        return x, self.mlp(self.post_attention_layernorm(x))
+
+    def _is_plain(self) -> bool:
+        """Whether its matrices are its own: neither adapters nor in parts."""
+        linears = [*self.self_attn.children(), *self.mlp.children()]
+        return not self.self_attn.config.qk_norm and all(
+            type(linear) is Linear and packed.serves(linear.weight) for linear in linears
+        )
+
+    def _fused(self, x: Tensor, mix: PackedAttention, more: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same by compiled kernels, each input multiplied once; in bf16 between products."""
+        attention, mlp = self.self_attn, self.mlp
+        config, kind = attention.config, attention.q_proj.compute
+        shared = config.num_key_value_heads
+        heads = (config.num_attention_heads, shared, shared)
+        first, second = self.input_layernorm, self.post_attention_layernorm
+        x, normed = packed.add_and_norm(x, more, first.weight, first.eps, kind)
+        wide = products(normed, [attention.q_proj, attention.k_proj, attention.v_proj])
+        mixed = products(mix.mix(wide, heads), [attention.o_proj])
+        x, normed = packed.add_and_norm(x, mixed, second.weight, second.eps, kind)
+        wide = products(normed, [mlp.gate_proj, mlp.up_proj])
+        return x, products(packed.gated(wide), [mlp.down_proj])
 
 
 class Backbone(nn.Module):
@@ -124,9 +160,14 @@ class Backbone(nn.Module):
 
 
 class Decoder(Multiplies):
-    """The whole model: tokens to logits of the next token."""
+    """The whole model: tokens to logits of the next token.
+
+    Attributes:
+        fuses: whether compiled kernels mix tokens where they can.
+    """
 
     rotation_SD: Tensor
+    fuses: bool = True
 
     def __init__(self, config: ModelConfig, seed: int = 0) -> None:
         super().__init__()
@@ -155,7 +196,6 @@ class Decoder(Multiplies):
                 attention stays inside a document.
             cache: keys and values seen before; the new ones are written into it.
         """
-        seen = None if documents_BT is None else document_plan(documents_BT)
         x_BTC = self.model.embed_tokens(tokens_BT)
         angles = (
             self.rotation_SD[: tokens_BT.shape[1]][None]
@@ -165,10 +205,31 @@ class Decoder(Multiplies):
         half = angles.shape[-1] // 2
         sine = torch.cat([-angles[..., :half].sin(), angles[..., half:].sin()], dim=-1)
         rotation = (angles.cos().to(x_BTC.dtype), sine.to(x_BTC.dtype))
-        for number, layer in enumerate(self.model.layers):
-            mix = partial(attend, seen=seen) if cache is None else partial(cache.mix, number)
-            x_BTC = layer(x_BTC, rotation, mix)
-        return self.model.norm(x_BTC)
+        mixes = self._mixes(angles[..., :half], tokens_BT, documents_BT, cache, x_BTC)
+        more_BTC = None
+        for layer, mix in zip(self.model.layers, mixes, strict=True):
+            x_BTC, more_BTC = layer(x_BTC, rotation, mix, more_BTC)
+        return self.model.norm(x_BTC if more_BTC is None else x_BTC + more_BTC)
+
+    def _mixes(
+        self,
+        angles: Tensor,
+        tokens_BT: Tensor,
+        documents_BT: Tensor | None,
+        cache: Stored | None,
+        x_BTC: Tensor,
+    ) -> Sequence[Mix | PackedAttention]:
+        """How each layer mixes tokens."""
+        layers = len(self.model.layers)
+        if cache is not None:
+            return [partial(cache.mix, number) for number in range(layers)]
+        if self.fuses and packed.serves(x_BTC):
+            ids = torch.zeros_like(tokens_BT) if documents_BT is None else documents_BT
+            every_MP = angles.expand(*tokens_BT.shape, -1).flatten(0, 1)
+            turns = (every_MP.cos(), every_MP.sin())
+            return [PackedAttention(taken_apart(ids), self.config.head_dim, *turns)] * layers
+        seen = None if documents_BT is None else document_plan(documents_BT)
+        return [partial(attend, seen=seen)] * layers
 
     @property
     def head(self) -> Tensor:

@@ -215,5 +215,6 @@ def recompute_layers(model: Decoder) -> None:
 
 def compile_layers(model: Decoder) -> None:
     """Compile every layer; all have one shape, so it is compiled once."""
+    model.fuses = False
     for layer in model.model.layers:
         layer.compile()

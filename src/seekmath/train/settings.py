@@ -142,6 +142,9 @@ class SftSettings(LanguageSettings):
         [], description="Kinds of solution taken (cot, pot, tool); empty: all."
     )
     limit: int = Field(0, ge=0, description="Problems taken at most; 0 takes all.")
+    template: Literal["paper", "model"] = Field(
+        "paper", description="'User: …' and 'Assistant:', or the model's own chat template."
+    )
     epochs: float = Field(1.0, gt=0, description="Passes over the problems.")
     lora_rank: int = Field(
         0, ge=0, description="Train adapters of this rank only (LoRA, by peft); 0 trains all."
@@ -152,7 +155,7 @@ class SftSettings(LanguageSettings):
     @model_validator(mode="after")
     def _adapters_are_whole(self) -> "SftSettings":
         if self.lora_rank and self.parallel == "fsdp":
-            raise ValueError("lora_rank needs parallel: data")
+            raise ValueError("lora_rank needs parallel: data (every rank holds the whole model)")
         return self
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.core.files import BadInput, read_jsonl
+from seekmath.core.files import BadInput, read_jsonl, whole_file
 from seekmath.core.job import Job
 from seekmath.core.seeds import rng
+from seekmath.corpus.chat import CHAT_TEMPLATE
 from seekmath.corpus.examples import Example, render_row
 from seekmath.corpus.packing import Rows, pack_examples, stack
+from seekmath.corpus.template import ChatTemplate
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.folder import load_config
 from seekmath.model.parallel import open_ranks
@@ -50,6 +52,10 @@ def sft(settings: SftSettings, job: Job) -> dict[str, Any]:
             ranks=ranks,
         )
         trainee.save(job.out / "model", Path(settings.model))
+        if settings.template == "paper" and ranks.is_first:
+            # Not that of the model it began from, which it no longer follows.
+            with whole_file(job.out / "model" / "chat_template.jinja") as file:
+                file.write(CHAT_TEMPLATE)
     return {**last, "examples": len(examples), "steps": steps, "dropped": {"too_long": dropped}}
 
 
@@ -68,10 +74,11 @@ def examples_of(
     if settings.limit:
         chosen = rng(seed, "limit").permutation(len(rows))[: settings.limit]
         rows = [rows[place] for place in sorted(chosen.tolist())]
+    template = ChatTemplate.load(settings.model) if settings.template == "model" else None
     rendered = []
     for number, row in rows:
         try:
-            rendered.append(render_row(tokenizer, row))
+            rendered.append(render_row(tokenizer, row, template))
         except ValueError as error:
             raise BadInput(f"{settings.problems}:{number}: {error}") from None
     short = [example for example in rendered if len(example[0]) <= settings.context + 1]

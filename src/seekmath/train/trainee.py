@@ -19,6 +19,7 @@ from seekmath.core.files import BadInput
 from seekmath.corpus.packing import Rows, without_loss
 from seekmath.model.decoder import Decoder, fresh_weight, rotation_angles
 from seekmath.model.folder import load_config, load_model, load_weight, write_folder
+from seekmath.model.linear import compute_in
 from seekmath.model.parallel import (
     Ranks,
     cast_layers,
@@ -84,7 +85,9 @@ class Trainee:
         settings = self._settings
         half = torch.bfloat16 if settings.precision == "bf16" else None
         if half and not sharded:
-            cast_layers(self.model, half)
+            # On a CPU only products gain by it; what stands between them is as quick in fp32.
+            on_cpu = self._device.type == "cpu" and not settings.compile_layers
+            (compute_in if on_cpu else cast_layers)(self.model, half)
         if settings.checkpoint_activations:
             recompute_layers(self.model)
         if settings.compile_layers:

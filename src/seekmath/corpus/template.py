@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from seekmath.core.files import BadInput, read_json
+from seekmath.corpus.chat import learned_parts
+from seekmath.corpus.tokenizer import Tokenizer
 
 
 class ChatTemplate:
-    """Renders one user message to the text that the model is fed, special tokens spelled out."""
+    """Renders messages to the text that the model is fed, special tokens spelled out."""
 
     def __init__(self, source: str, tokens: dict[str, str], where: str) -> None:
         from jinja2 import TemplateError
@@ -51,12 +53,47 @@ class ChatTemplate:
 
     def text(self, message: str) -> str:
         """The prompt for one user message, up to where the assistant begins."""
+        return self._rendered([{"role": "user", "content": message}], True)
+
+    def example(
+        self, tokenizer: Tokenizer, messages: list[dict[str, str]]
+    ) -> tuple[list[int], list[bool]]:
+        """Token ids of a conversation, and which carry loss: what the assistant writes.
+
+        That is, of each of its turns, all that the template adds after where it has the assistant
+        begin, so the token that ends the turn too, but no quoted tool output.
+
+        Raises:
+            ValueError: the template shows a turn otherwise once another follows it, so that what
+                is learned would not be what the model is fed.
+        """
+        ids: list[int] = []
+        mask: list[bool] = []
+        done = ""
+        for place, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            for end, begins in ((place, True), (place + 1, False)):
+                text = self._rendered(messages[:end], begins)
+                if not text.startswith(done):
+                    raise ValueError(
+                        f"the chat template of {self._where} shows message {place + 1}, or what"
+                        " stands before it, otherwise in a longer conversation; use --template"
+                        " paper, or conversations of one answer"
+                    )
+                added, done = text[len(done) :], text
+                for piece, learned in [(added, False)] if begins else learned_parts(added):
+                    part = tokenizer.encode_template(piece)
+                    ids += part
+                    mask += [learned] * len(part)
+        return ids, mask
+
+    def _rendered(self, messages: list[dict[str, str]], begins: bool) -> str:
         from jinja2 import TemplateError
 
-        messages = [{"role": "user", "content": message}]
         try:
             return self._template.render(
-                messages=messages, add_generation_prompt=True, **self._tokens
+                messages=messages, add_generation_prompt=begins, **self._tokens
             )
         except TemplateError as error:
             raise BadInput(f"{self._where}: chat template: {error}") from None
