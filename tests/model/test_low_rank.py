@@ -29,7 +29,8 @@ def learn(model: Decoder) -> None:
 def test_at_first_nothing_changes_and_only_the_additions_learn(model):
     before = model(TOKENS)
     add_low_rank(model, rank=4, alpha=8.0, seed=0)
-    assert torch.equal(model(TOKENS), before)
+    # Plain layers share one product among queries, keys and values: other sums, rounded otherwise.
+    torch.testing.assert_close(model(TOKENS), before, rtol=1e-5, atol=1e-5)
     learning = {name for name, p in model.named_parameters() if p.requires_grad}
     assert len(learning) == 4 * 7 * 2
     assert all(name.endswith(("lora_a", "lora_b")) for name in learning)
