@@ -1,6 +1,6 @@
 """The decoder's work beside matrix products on a CPU, by compiled kernels with gradients by hand.
 
-Where they cannot serve (a GPU, other types than fp32, many threads, no numba) the decoder takes
+Where they cannot serve (a GPU, other types than fp32, many threads) the decoder takes
 torch's operators; both give the same numbers.
 """
 
@@ -9,13 +9,13 @@ torch's operators; both give the same numbers.
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.util import find_spec
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from seekmath.model import packed_kernels
 from seekmath.model.attention import SHORT, Documents, attend
 
 # With more threads torch's operators, which share rows out, win.
@@ -33,19 +33,7 @@ def serves(*tensors: Tensor) -> bool:
         )
         and torch.get_num_threads() <= _THREADS
         and not torch.compiler.is_compiling()
-        and _are_there()
     )
-
-
-@cache
-def _are_there() -> bool:
-    return find_spec("numba") is not None
-
-
-def _kernels() -> Any:
-    from seekmath.model import packed_kernels  # numba takes half a second to import
-
-    return packed_kernels
 
 
 def add_and_norm(
@@ -68,11 +56,13 @@ class _Norm(torch.autograd.Function):
         total = x = x.contiguous()
         if more is not None:
             total = torch.empty_like(x)
-            _kernels().add(_rows(x), _rows(more.contiguous()), _rows(total))
+            packed_kernels.add(_rows(x), _rows(more.contiguous()), _rows(total))
         y = torch.empty_like(x, dtype=kind)
         inverse_M = torch.empty(x.shape[:-1].numel())
         # A copy: numpy pins the memory that it shares, which FSDP gives back.
-        _kernels().norm(_rows(total), _array(weight_C.clone()), eps, _rows(y), _array(inverse_M))
+        packed_kernels.norm(
+            _rows(total), _array(weight_C.clone()), eps, _rows(y), _array(inverse_M)
+        )
         ctx.save_for_backward(total, weight_C, inverse_M)
         ctx.more = None if more is None else more.dtype
         ctx.set_materialize_grads(False)
@@ -89,7 +79,7 @@ class _Norm(torch.autograd.Function):
         to_x, to_weight_C = torch.empty_like(total), torch.zeros_like(weight_C)
         rounds = ctx.more not in (None, torch.float32)
         to_more = torch.empty_like(total, dtype=ctx.more) if rounds else total[..., :0, :]
-        _kernels().norm_back(
+        packed_kernels.norm_back(
             _rows(gradient.contiguous()),
             _rows(total[..., :0, :] if beside is None else beside.contiguous()),
             _rows(total),
@@ -115,20 +105,20 @@ class _Gated(torch.autograd.Function):
         wide = wide.contiguous()
         ctx.save_for_backward(wide)
         y = torch.empty(*wide.shape[:-1], wide.shape[-1] // 2, dtype=wide.dtype)
-        _kernels().gate(_both(wide), _rows(y))
+        packed_kernels.gate(_both(wide), _rows(y))
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (wide,) = ctx.saved_tensors
         to_wide = torch.empty_like(wide)
-        _kernels().gate_back(_rows(gradient.contiguous()), _both(wide), _both(to_wide))
+        packed_kernels.gate_back(_rows(gradient.contiguous()), _both(wide), _both(to_wide))
         return to_wide
 
 
 def cross_entropy(logits_MV: Tensor, target_M: Tensor, z_weight: float) -> float:
     """The summed loss in nats, with z-loss; its gradient takes the place of the logits."""
-    loss: float = _kernels().cross_entropy(_rows(logits_MV), target_M.numpy(), z_weight)
+    loss: float = packed_kernels.cross_entropy(_rows(logits_MV), target_M.numpy(), z_weight)
     return loss
 
 
@@ -173,7 +163,7 @@ class PackedAttention:
                 y_NHL2P = _array(y_NHLD).reshape(*y_NHLD.shape[:-1], 2, -1)
                 where = (tokens_NL, _array(self.documents.slot_M), slot)
                 angles = (number < turned, _array(self.cosine_MP), _array(self.sine_MP))
-                _kernels().lay_out(x_MH2P, first, *where, *angles, y_NHL2P)
+                packed_kernels.lay_out(x_MH2P, first, *where, *angles, y_NHL2P)
                 first += count
                 found.append(y_NHLD)
         return found
@@ -187,7 +177,7 @@ class PackedAttention:
                 where = (tokens_NL, _array(self.documents.slot_M), slot)
                 angles = (number < turned, _array(self.cosine_MP), _array(self.sine_MP))
                 x_NHL2P = _array(part.contiguous()).reshape(*part.shape[:-1], 2, -1)
-                _kernels().collect(x_NHL2P, first, *where, *angles, y_MH2P)
+                packed_kernels.collect(x_NHL2P, first, *where, *angles, y_MH2P)
                 first += part.shape[1]
         return wide_MW
 
@@ -251,7 +241,7 @@ class _Attention(torch.autograd.Function):
         q, k, v = _grouped(q_NHLD, k_NKLD, v_NKLD)
         weights_GQL = torch.bmm(q, k.transpose(1, 2))
         scale = 1 / math.sqrt(q.shape[-1])
-        _kernels().causal_softmax(_rows(weights_GQL), scale)
+        packed_kernels.causal_softmax(_rows(weights_GQL), scale)
         ctx.save_for_backward(q_NHLD, k_NKLD, v_NKLD, weights_GQL)
         return torch.bmm(weights_GQL, v).view(q_NHLD.shape)
 
@@ -263,7 +253,7 @@ class _Attention(torch.autograd.Function):
         to_v = torch.bmm(weights_GQL.transpose(1, 2), to_mixed)
         to_scores = torch.bmm(to_mixed, v.transpose(1, 2))
         scale = 1 / math.sqrt(q.shape[-1])
-        _kernels().causal_softmax_back(_rows(to_scores), _rows(weights_GQL), scale)
+        packed_kernels.causal_softmax_back(_rows(to_scores), _rows(weights_GQL), scale)
         to_q = torch.bmm(to_scores, k)
         to_k = torch.bmm(to_scores.transpose(1, 2), q)
         return to_q.view(q_NHLD.shape), to_k.view(k_NKLD.shape), to_v.view(v_NKLD.shape)
