@@ -20,7 +20,9 @@ from seekmath.mine.fasttext_train import (
     training_order,
 )
 
-fasttext = pytest.importorskip("fasttext", reason="the oracle is the package fasttext-numpy2")
+from .real_fasttext import train_real
+
+pytest.importorskip("fasttext", reason="the oracle is the package fasttext-numpy2")
 LABELS = ("__label__other", "__label__math")
 
 
@@ -49,18 +51,11 @@ def plan(**changes):
 
 
 def theirs(path, lines, positive, of):
-    """The real model, trained on one thread.
-
-    With one thread it leaves nine tenths of its first values to what the memory holds, which is 0
-    only in fresh memory: so the matrix must be too large (over 32 MiB) for used memory.
-    """
-    assert of.buckets * of.dim * 4 > 2**25
     labelled = (f"{LABELS[int(p)]} {line}\n" for line, p in zip(lines, positive, strict=True))
     path.write_text("".join(labelled), "utf-8")
-    return fasttext.train_supervised(
-        str(path), dim=of.dim, lr=of.learning_rate, wordNgrams=of.word_ngrams,
-        minCount=of.min_count, epoch=of.epochs, bucket=of.buckets, thread=1, seed=of.seed,
-        verbose=0,
+    return train_real(
+        path, dim=of.dim, lr=of.learning_rate, wordNgrams=of.word_ngrams, minCount=of.min_count,
+        epoch=of.epochs, bucket=of.buckets, seed=of.seed,
     )  # fmt: skip
 
 

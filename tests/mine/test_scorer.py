@@ -10,6 +10,7 @@ from seekmath.core.files import BadInput
 from seekmath.mine.scorer import user_scorer
 
 from ..conftest import ROOT
+from .real_fasttext import train_real
 
 TEXTS = pa.array(["a proof", "a recipe", ""])
 
@@ -57,21 +58,18 @@ def test_a_file_without_the_function_is_refused(tmp_path):
 
 
 def test_a_model_of_the_real_fasttext_scores_as_the_documentation_says(tmp_path):
-    fasttext = pytest.importorskip("fasttext", reason="the package fasttext-numpy2")
+    pytest.importorskip("fasttext", reason="the package fasttext-numpy2")
     lines = [
         "__label__math let x be prime so the proof ends",
         "__label__other stir the soup and eat",
     ]
     (tmp_path / "train.txt").write_text("\n".join(lines * 500))
-    # A matrix of 64 MiB lies in fresh memory, of which fastText leaves a part as it finds it.
-    model = fasttext.train_supervised(
-        str(tmp_path / "train.txt"), dim=16, minCount=1, epoch=5, lr=0.1, wordNgrams=2,
-        bucket=1 << 20, thread=1, verbose=0,
-    )  # fmt: skip
-    model.save_model(str(tmp_path / "math.bin"))
+    model = train_real(
+        tmp_path / "train.txt", dim=16, minCount=1, epoch=5, lr=0.1, wordNgrams=2, bucket=1 << 20
+    )
     pages = (ROOT / "docs/mining.md").read_text("utf-8")
     code = re.search(r"```python\n(# my_scorer.py.*?)```", pages, re.S)[1]
-    score = scorer(tmp_path, code.replace("math.bin", str(tmp_path / "math.bin")))
+    score = scorer(tmp_path, code.replace("math.bin", str(tmp_path / "train.bin")))
     texts = ["let x be\n\nprime", "stir soup", "", "nothing known"]
     found = score(pa.array(texts))
     alone = [dict(zip(*model.predict(" ".join(t.split()), k=-1), strict=True)) for t in texts]
