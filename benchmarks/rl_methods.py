@@ -48,6 +48,7 @@ _OUTCOME, _PROCESS = {"reward_model": "outcome"}, {"process_model": "process"}
 _ARMS: dict[str, dict[str, Any]] = {
     "rft": {"method": "rft"},
     "online_rft": {"method": "online_rft"},
+    "grpo rule": {},
     "grpo outcome": {**_OUTCOME},
     "grpo process": {**_PROCESS, "supervision": "process"},
     "grpo iterative": {**_OUTCOME, "iterations": 2, "reward_lr": 1.0e-4},
@@ -57,7 +58,9 @@ _ARMS: dict[str, dict[str, Any]] = {
 #: The paper's order (Figure 5), and the questions asked of its other figures.
 _PAIRS = [
     ("rft", "online_rft"),
+    ("online_rft", "grpo rule"),
     ("online_rft", "grpo outcome"),
+    ("grpo rule", "grpo outcome"),
     ("grpo outcome", "grpo process"),
     ("grpo outcome", "grpo iterative"),
     ("ppo", "grpo outcome"),

@@ -67,6 +67,7 @@ def test_bf16_gives_gradients_in_fp32_close_to_those_of_fp32(recompute):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside the compiler
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch hides, but raises it
 def test_compiled_layers_learn_the_same():
     (wanted_loss, wanted), (loss, found) = gradients(), gradients(compile_layers=True)
     assert loss == pytest.approx(wanted_loss, rel=1e-4)
