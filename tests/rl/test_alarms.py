@@ -14,6 +14,8 @@ def given(**changes: object) -> GrpoSettings:
 def lines(count: int, **last: object) -> list[dict]:
     """A calm run, then twelve steps that differ from it."""
     calm = {
+        "reward_mean": 0.2,
+        "right": 0.2,
         "kl": 0.01,
         "entropy": 0.5,
         "completion_length": 40.0,
@@ -40,14 +42,17 @@ def test_a_calm_run_raises_none():
         ({"completion_length": 200.0}, "length", "5 times"),
         ({"completion_length": 10.0}, "length", "0.25 times"),
         ({"truncated": 48}, "truncated", "75%"),
+        ({"reward_mean": 0.4, "right": 0.05}, "exploited", "from 20.0% to 5.0%"),
+        ({"step_reward_mean": 0.4, "right": 0.05}, None, ""),
+        ({"reward_mean": 0.1, "right": 0.05}, None, ""),
         ({"logprob_gap": 0.7}, "logprob_gap", "0.7 nats"),
         ({"logprob_gap": float("nan")}, "logprob_gap", "nan nats"),
     ],
 )
 def test_each_alarm_says_what_is_wrong(last, name, words):
     found = alarms(lines(20, **last), given())
-    assert list(found) == [name]
-    assert words in found[name]
+    assert list(found) == ([name] if name else [])
+    assert words in found.get(name, "")
 
 
 def test_thresholds_are_settings():

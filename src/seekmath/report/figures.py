@@ -74,6 +74,7 @@ def grpo_charts(stage: Stage) -> list[Chart]:
     # With the answer rule as the only reward the two are one line.
     if points_of(rows, "right") != points_of(rows, "reward_mean"):
         rewards += _noisy(rows, "right", "share right", 1, window)
+    rewards += _noisy(rows, "step_reward_mean", "mean reward of a step", 2, window)
     cut = [Series("", smooth(_shares(rows, "truncated", "completions"), window), 0)]
     times = [
         Series(name, smooth(points_of(rows, f"{name}_s"), window), colour)

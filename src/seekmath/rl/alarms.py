@@ -5,6 +5,7 @@ As nothing but ``metrics.jsonl`` is read, a resumed run raises the alarms that i
 
 import json
 import math
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ Line = dict[str, Any]
 
 # Steps that a mean is taken over, so that one odd step is no alarm.
 _SHORT, _LONG = 5, 10
+# Standard errors that two means must lie apart for a rise or a fall to be believed.
+_APART = 3.0
 
 
 class Diverged(BadInput):
@@ -45,7 +48,7 @@ def alarms(lines: list[Line], settings: GrpoSettings) -> dict[str, str]:
                 f"entropy has fallen to {share:.0%} of what it was: the policy hardly explores;"
                 " lower peak_lr, or raise kl_weight or clip_high"
             )
-    found |= _length_alarms(lines, settings)
+    found |= _length_alarms(lines, settings) | _exploited(lines)
     gap = lines[-1].get("logprob_gap")
     if gap is not None and not gap <= settings.most_gap:
         found["logprob_gap"] = (
@@ -70,6 +73,36 @@ def _length_alarms(lines: list[Line], settings: GrpoSettings) -> dict[str, str]:
             f"{share:.0%} of outputs have no end token: raise max_new_tokens, or see truncated"
         )
     return found
+
+
+def _exploited(lines: list[Line]) -> dict[str, str]:
+    """A reward that is not the rule's may be met without solving anything."""
+    if len(lines) < 2 * _LONG:
+        return {}
+    paid = "step_reward_mean" if "step_reward_mean" in lines[-1] else "reward_mean"
+    if _rise(lines, paid) < _APART or _rise(lines, "right") > -_APART:
+        return {}
+    before, now = (_mean(part, "right") for part in (lines[:_LONG], lines[-_LONG:]))
+    return {
+        "exploited": (
+            f"rewards have risen while right answers fell from {before:.1%} to {now:.1%}: the"
+            " policy has found what the reward overlooks; look at rollouts, add the rewards answer"
+            " or format, raise kl_weight, or train the reward model on (iterations)"
+        )
+    }
+
+
+def _rise(lines: list[Line], key: str) -> float:
+    """From the first steps to the last, in standard errors of the difference; 0 if not known."""
+    first, last = (
+        [line[key] for line in part if isinstance(line.get(key), int | float)]
+        for part in (lines[:_LONG], lines[-_LONG:])
+    )
+    if min(len(first), len(last)) < _LONG:
+        return 0.0
+    error = math.sqrt((statistics.variance(first) + statistics.variance(last)) / _LONG)
+    rise = statistics.fmean(last) - statistics.fmean(first)
+    return rise / error if error else math.copysign(math.inf, rise) if rise else 0.0
 
 
 def check(lines: list[Line], settings: GrpoSettings) -> None:

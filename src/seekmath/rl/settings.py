@@ -11,7 +11,7 @@ from seekmath.train.settings import OptimizerSettings
 #: Rewards by name; what each measures stands in ``rl/rewards.py``.
 REWARDS = ("answer", "format", "length", "code", "model", "process", "function")
 #: Alarms by name; what each says stands in ``rl/alarms.py``.
-ALARMS = ("entropy", "kl", "length", "truncated", "logprob_gap")
+ALARMS = ("entropy", "kl", "length", "truncated", "exploited", "logprob_gap")
 
 
 class GrpoSettings(OptimizerSettings):

@@ -178,7 +178,14 @@ def _measured(credits: Credits) -> dict[str, Any]:
         "completion_length": sum(lengths) / len(every),
         "truncated": cut,
         **_programs(ran, len(every)),
+        **_steps(every),
     }
+
+
+def _steps(every: list[Judged]) -> dict[str, float]:
+    """Mean reward of a step of reasoning; nothing without process supervision."""
+    known = [one for judged in every for one in judged.step_rewards if math.isfinite(one)]
+    return {"step_reward_mean": math.fsum(known) / len(known)} if known else {}
 
 
 def _programs(ran: list[Execution], outputs: int) -> dict[str, float]:
