@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from seekmath.model import fused, packed
+from seekmath.model import fused
 from seekmath.model.cost import activation_bytes, cache_bytes, flops_per_token, parameters_of
 from seekmath.model.decoder import Decoder
 from seekmath.model.sizes import sized
@@ -42,8 +42,7 @@ def test_the_papers_size_has_seven_billion():
 def test_activations_are_what_autograd_stores(length, monkeypatch):
     """With attention that stores no square: what is stored beyond the weights themselves."""
     # The kernels of one CPU thread store a feed-forward width less.
-    monkeypatch.setattr(fused, "is_plain", lambda x: False)
-    monkeypatch.setattr(packed, "serves", lambda *tensors: False)
+    monkeypatch.setattr(fused, "serves", lambda *tensors: False)
     config = sized("small", vocab_size=64, context=length)
     model = Decoder(config)
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}

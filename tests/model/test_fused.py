@@ -43,9 +43,9 @@ CASES = {
 def test_values_and_gradients_are_those_of_the_chain(name):
     function, shapes = CASES[name]
     inputs = [grown(*shape, seed=number) for number, shape in enumerate(shapes)]
-    assert all(fused.is_plain(x) for x in inputs)
+    assert all(fused.serves(x) for x in inputs)
     doubles = [x.detach().double().requires_grad_() for x in inputs]
-    assert not any(fused.is_plain(x) for x in doubles)
+    assert not any(fused.serves(x) for x in doubles)
     found, wanted = function(*inputs), function(*doubles)
     torch.testing.assert_close(found, wanted.float(), atol=2e-6, rtol=2e-6)
     pull = torch.randn(found.shape, generator=torch.Generator().manual_seed(5))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seekmath.model import fused, packed
+from seekmath.model import fused
 from seekmath.model.decoder import Decoder
 from seekmath.model.linear import compute_in
 from seekmath.model.sizes import sized
@@ -42,8 +42,7 @@ def test_a_decoder_learns_the_same_with_them_and_without(family, kinds, lengths,
     half, rough = gradients(model, lengths)
     compute_in(model, torch.float32)
     with monkeypatch.context() as patch:
-        patch.setattr(packed, "serves", lambda *tensors: False)
-        patch.setattr(fused, "is_plain", lambda x: False)
+        patch.setattr(fused, "serves", lambda *tensors: False)
         wanted, theirs = gradients(model, lengths)
     torch.testing.assert_close(hidden, wanted, atol=1e-5, rtol=1e-4)
     assert (half - wanted).norm() < 0.02 * wanted.norm()
@@ -58,7 +57,7 @@ def test_loss_and_gradient_of_logits_are_torchs():
     own = logits.clone().requires_grad_()
     wanted = torch.nn.functional.cross_entropy(own, target, reduction="sum")
     wanted.backward()
-    found = packed.cross_entropy(logits, target, 0.0)
+    found = fused.cross_entropy(logits, target, 0.0)
     assert found == pytest.approx(wanted.item(), rel=1e-6)
     torch.testing.assert_close(logits, own.grad, atol=1e-6, rtol=1e-5)
 
@@ -66,21 +65,21 @@ def test_loss_and_gradient_of_logits_are_torchs():
 def test_a_number_that_is_none_stays_to_be_seen():
     logits = torch.zeros(2, 5)
     logits[1] = torch.nan
-    assert packed.cross_entropy(logits, torch.tensor([0, 1]), 0.0) != 0.0
+    assert fused.cross_entropy(logits, torch.tensor([0, 1]), 0.0) != 0.0
     x = torch.ones(3, 4)
     x[1, 2] = torch.inf
-    _, normed = packed.add_and_norm(x, None, torch.ones(4), 1e-6)
+    _, normed = fused.add_and_norm(x, None, torch.ones(4), 1e-6)
     assert normed[1].isnan().any()
-    assert packed.gated(torch.full((1, 2), torch.nan)).isnan().all()
+    assert fused.gated_beside(torch.full((1, 2), torch.nan)).isnan().all()
 
 
 def test_many_threads_take_torchs_operators():
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        assert not packed.serves(torch.ones(2))
+        assert not fused.serves(torch.ones(2))
         torch.set_num_threads(1)
-        assert packed.serves(torch.ones(2))
-        assert not packed.serves(torch.ones(2, dtype=torch.bfloat16))
+        assert fused.serves(torch.ones(2))
+        assert not fused.serves(torch.ones(2, dtype=torch.bfloat16))
     finally:
         torch.set_num_threads(threads)

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from seekmath.core.seeds import derive
-from seekmath.model import packed
+from seekmath.model import fused
 from seekmath.model.attention import attend, document_plan, taken_apart
-from seekmath.model.fused import gated, rms_norm, rotate
+from seekmath.model.fused import add_and_norm, gated, gated_beside, rms_norm, rotate
 from seekmath.model.linear import Linear, Multiplies, products
 from seekmath.model.packed import PackedAttention
 from seekmath.model.sizes import ModelConfig
@@ -131,7 +131,7 @@ class Layer(nn.Module):
         """Whether its matrices are its own: neither adapters nor in parts."""
         linears = [*self.self_attn.children(), *self.mlp.children()]
         return not self.self_attn.config.qk_norm and all(
-            type(linear) is Linear and packed.serves(linear.weight) for linear in linears
+            type(linear) is Linear and fused.serves(linear.weight) for linear in linears
         )
 
     def _fused(self, x: Tensor, mix: PackedAttention, more: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -141,12 +141,12 @@ class Layer(nn.Module):
         shared = config.num_key_value_heads
         heads = (config.num_attention_heads, shared, shared)
         first, second = self.input_layernorm, self.post_attention_layernorm
-        x, normed = packed.add_and_norm(x, more, first.weight, first.eps, kind)
+        x, normed = add_and_norm(x, more, first.weight, first.eps, kind)
         wide = products(normed, [attention.q_proj, attention.k_proj, attention.v_proj])
         mixed = products(mix.mix(wide, heads), [attention.o_proj])
-        x, normed = packed.add_and_norm(x, mixed, second.weight, second.eps, kind)
+        x, normed = add_and_norm(x, mixed, second.weight, second.eps, kind)
         wide = products(normed, [mlp.gate_proj, mlp.up_proj])
-        return x, products(packed.gated(wide), [mlp.down_proj])
+        return x, products(gated_beside(wide), [mlp.down_proj])
 
 
 class Backbone(nn.Module):
@@ -223,7 +223,7 @@ class Decoder(Multiplies):
         layers = len(self.model.layers)
         if cache is not None:
             return [partial(cache.mix, number) for number in range(layers)]
-        if self.fuses and packed.serves(x_BTC):
+        if self.fuses and fused.serves(x_BTC):
             ids = torch.zeros_like(tokens_BT) if documents_BT is None else documents_BT
             every_MP = angles.expand(*tokens_BT.shape, -1).flatten(0, 1)
             turns = (every_MP.cos(), every_MP.sin())

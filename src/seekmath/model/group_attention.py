@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seekmath.model import kernels
+from seekmath.model import fused, group_kernels, kernels
 from seekmath.model.decoder import LayerCache
-from seekmath.model.fused import array, arrays, is_plain
+from seekmath.model.fused import array, arrays, as_rows
 
 # Completions of a lot differ in length by at most this ratio, so that little of it is padding.
 _LENGTH_RATIO = 1.25
@@ -191,7 +191,7 @@ def _attend_own(
     for lot in lots:
         length = lot.token_NT.shape[1]
         rows, keys, values = (_laid_out(x, lot, pairs) for x in (q, k, v))
-        if is_plain(rows):
+        if fused.serves(rows):
             weights, log = _softened(_scaled(rows, keys.transpose(1, 2), scale), causal=True)
         else:
             ahead_TT = rows.new_full((length, length), -torch.inf).triu(1)
@@ -245,7 +245,7 @@ def _scaled(rows: Tensor, keys: Tensor, scale: float) -> Tensor:
 
 def _softmax(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Softmax over the last dimension, and the logarithm of its normaliser with a last one of 1."""
-    if is_plain(scores):
+    if fused.serves(scores):
         return _softened(scores, causal=False)
     weights = torch.softmax(scores, dim=-1)
     # At the largest score: its weight is at least 1/S, so its logarithm is exact.
@@ -256,16 +256,16 @@ def _softmax(scores: Tensor) -> tuple[Tensor, Tensor]:
 def _softened(scores: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
     """The same by a kernel, in place; ``causal``: under the own triangle of each turn of keys."""
     log = scores.new_empty(*scores.shape[:2], 1)
-    kernels.soften(array(scores), causal, array(log[:, :, 0]))
+    kernels.softmax(as_rows(scores), 1.0, causal, array(log.view(-1)))
     return scores, log
 
 
 def _softmax_back(weights: Tensor, share: Tensor, mean: Tensor, to_score: Tensor) -> Tensor:
     """The weights times their rows' share; ``to_score`` becomes the gradient of the scores."""
-    if is_plain(weights):
+    if fused.serves(weights):
         scaled = torch.empty_like(weights)
         rows = (x.reshape(weights.shape[:2]) for x in (share, mean))
-        kernels.soften_back(*arrays(weights, *rows, to_score, scaled))
+        group_kernels.softmax_back(*arrays(weights, *rows, to_score, scaled))
         return scaled
     scaled = weights * share
     to_score.sub_(mean).mul_(scaled)
@@ -288,9 +288,9 @@ def _by_token(x: Tensor, heads: int) -> Tensor:
 def _laid_out(x_MHX: Tensor, lot: Lot, pairs: int) -> Tensor:
     """(M, H, X) as (N x K, E x T, X), padding filled with any token."""
     last, (rows, length) = x_MHX.shape[2], lot.token_NT.shape
-    if is_plain(x_MHX):
+    if fused.serves(x_MHX):
         out_NHTX = x_MHX.new_empty(rows, x_MHX.shape[1], length, last)
-        kernels.lay_out(*arrays(x_MHX.contiguous(), lot.token_NT, out_NHTX))
+        group_kernels.lay_out(*arrays(x_MHX.contiguous(), lot.token_NT, out_NHTX))
         return out_NHTX.view(rows * pairs, -1, last)
     taken = x_MHX.reshape(len(x_MHX), -1).index_select(0, lot.token_NT.flatten())
     apart = taken.view(rows, length, pairs, -1, last).permute(0, 2, 3, 1, 4)
@@ -300,10 +300,10 @@ def _laid_out(x_MHX: Tensor, lot: Lot, pairs: int) -> Tensor:
 def _put_back(x_MHX: Tensor, laid_out: Tensor, lot: Lot, scale: float = 1.0) -> None:
     """The way back, times ``scale``: each token's place into ``x_MHX``."""
     last, (rows, length) = laid_out.shape[2], lot.token_NT.shape
-    if is_plain(x_MHX):
+    if fused.serves(x_MHX):
         laid_out_NHTX = laid_out.view(rows, -1, length, last)
         token_NT, length_N = arrays(lot.token_NT, lot.length_N)
-        kernels.put_back(array(laid_out_NHTX), token_NT, length_N, scale, array(x_MHX))
+        group_kernels.put_back(array(laid_out_NHTX), token_NT, length_N, scale, array(x_MHX))
         return
     if scale != 1:
         laid_out = laid_out * scale

@@ -159,6 +159,8 @@ def _beside(weights: Sequence[Tensor], kind: torch.dtype) -> Tensor:
 
 def _is_plain(x: Tensor, weight_OI: Tensor) -> bool:
     """Whether both are in fp32, on a CPU, and whole (tensor parallelism hands out DTensors)."""
+    if torch.compiler.is_compiling():  # it makes products of its own, and cannot trace ``_works``
+        return False
     whole = not hasattr(x, "device_mesh") and not hasattr(weight_OI, "device_mesh")
     return whole and x.device.type == "cpu" and x.dtype == weight_OI.dtype == torch.float32
 

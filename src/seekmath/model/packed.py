@@ -1,7 +1,7 @@
-"""The decoder's work beside matrix products on a CPU, by compiled kernels with gradients by hand.
+"""Attention inside the documents of packed rows on a CPU, by compiled kernels, gradients by hand.
 
-Where they cannot serve (a GPU, other types than fp32, many threads) the decoder takes
-torch's operators; both give the same numbers.
+It serves where ``fused.serves``; elsewhere the decoder takes ``attention.attend``; both give the
+same numbers.
 """
 
 # B rows, T tokens, M packed tokens (B x T), C width, H heads, K key-value heads, D width of a head
@@ -12,114 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from seekmath.model import packed_kernels
+from seekmath.model import kernels
 from seekmath.model.attention import SHORT, Documents, attend
-
-# With more threads torch's operators, which share rows out, win.
-_THREADS = 2
-
-
-def serves(*tensors: Tensor) -> bool:
-    """Whether the kernels can compute with these."""
-    return (
-        all(
-            t.device.type == "cpu"
-            and t.dtype == torch.float32
-            and type(t) in (Tensor, torch.nn.Parameter)
-            for t in tensors
-        )
-        and torch.get_num_threads() <= _THREADS
-        and not torch.compiler.is_compiling()
-    )
-
-
-def add_and_norm(
-    x: Tensor,
-    more: Tensor | None,
-    weight_C: Tensor,
-    eps: float,
-    kind: torch.dtype = torch.float32,
-) -> tuple[Tensor, Tensor]:
-    """x, plus ``more`` if there is any, and the RMSNorm of that, of ``kind``."""
-    found: tuple[Tensor, Tensor] = _Norm.apply(x, more, weight_C, eps, kind)
-    return found
-
-
-class _Norm(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, more: Tensor | None, weight_C: Tensor, eps: float, kind: torch.dtype
-    ) -> tuple[Tensor, Tensor]:
-        total = x = x.contiguous()
-        if more is not None:
-            total = torch.empty_like(x)
-            packed_kernels.add(_rows(x), _rows(more.contiguous()), _rows(total))
-        y = torch.empty_like(x, dtype=kind)
-        inverse_M = torch.empty(x.shape[:-1].numel())
-        # A copy: numpy pins the memory that it shares, which FSDP gives back.
-        packed_kernels.norm(
-            _rows(total), _array(weight_C.clone()), eps, _rows(y), _array(inverse_M)
-        )
-        ctx.save_for_backward(total, weight_C, inverse_M)
-        ctx.more = None if more is None else more.dtype
-        ctx.set_materialize_grads(False)
-        return total, y
-
-    @staticmethod
-    def backward(
-        ctx: Any, beside: Tensor | None, gradient: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
-        total, weight_C, inverse_M = ctx.saved_tensors
-        if gradient is None:
-            more = None if ctx.more is None or beside is None else beside.to(ctx.more)
-            return beside, more, None, None, None
-        to_x, to_weight_C = torch.empty_like(total), torch.zeros_like(weight_C)
-        rounds = ctx.more not in (None, torch.float32)
-        to_more = torch.empty_like(total, dtype=ctx.more) if rounds else total[..., :0, :]
-        packed_kernels.norm_back(
-            _rows(gradient.contiguous()),
-            _rows(total[..., :0, :] if beside is None else beside.contiguous()),
-            _rows(total),
-            _array(weight_C.clone()),
-            _array(inverse_M),
-            _rows(to_x),
-            _array(to_weight_C),
-            _rows(to_more),
-        )
-        more = None if ctx.more is None else to_more if rounds else to_x
-        return to_x, more, to_weight_C, None, None
-
-
-def gated(wide: Tensor) -> Tensor:
-    """silu(gate) times up, from (…, both beside each other)."""
-    found: Tensor = _Gated.apply(wide)
-    return found
-
-
-class _Gated(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, wide: Tensor) -> Tensor:
-        wide = wide.contiguous()
-        ctx.save_for_backward(wide)
-        y = torch.empty(*wide.shape[:-1], wide.shape[-1] // 2, dtype=wide.dtype)
-        packed_kernels.gate(_both(wide), _rows(y))
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (wide,) = ctx.saved_tensors
-        to_wide = torch.empty_like(wide)
-        packed_kernels.gate_back(_rows(gradient.contiguous()), _both(wide), _both(to_wide))
-        return to_wide
-
-
-def cross_entropy(logits_MV: Tensor, target_M: Tensor, z_weight: float) -> float:
-    """The summed loss in nats, with z-loss; its gradient takes the place of the logits."""
-    loss: float = packed_kernels.cross_entropy(_rows(logits_MV), target_M.numpy(), z_weight)
-    return loss
+from seekmath.model.fused import array, as_rows
 
 
 @dataclass(frozen=True)
@@ -160,10 +59,10 @@ class PackedAttention:
             first, longest = 0, tokens_NL.shape[1]
             for number, count in enumerate(heads):
                 y_NHLD = torch.empty(len(tokens_NL), count, longest, self.head_dim)
-                y_NHL2P = _array(y_NHLD).reshape(*y_NHLD.shape[:-1], 2, -1)
-                where = (tokens_NL, _array(self.documents.slot_M), slot)
-                angles = (number < turned, _array(self.cosine_MP), _array(self.sine_MP))
-                packed_kernels.lay_out(x_MH2P, first, *where, *angles, y_NHL2P)
+                y_NHL2P = array(y_NHLD).reshape(*y_NHLD.shape[:-1], 2, -1)
+                where = (tokens_NL, array(self.documents.slot_M), slot)
+                angles = (number < turned, array(self.cosine_MP), array(self.sine_MP))
+                kernels.lay_out(x_MH2P, first, *where, *angles, y_NHL2P)
                 first += count
                 found.append(y_NHLD)
         return found
@@ -174,22 +73,22 @@ class PackedAttention:
         for place, (slot, tokens_NL) in enumerate(self._batches):
             first = 0
             for number, part in enumerate(parts[place * each : place * each + each]):
-                where = (tokens_NL, _array(self.documents.slot_M), slot)
-                angles = (number < turned, _array(self.cosine_MP), _array(self.sine_MP))
-                x_NHL2P = _array(part.contiguous()).reshape(*part.shape[:-1], 2, -1)
-                packed_kernels.collect(x_NHL2P, first, *where, *angles, y_MH2P)
+                where = (tokens_NL, array(self.documents.slot_M), slot)
+                angles = (number < turned, array(self.cosine_MP), array(self.sine_MP))
+                x_NHL2P = array(part.contiguous()).reshape(*part.shape[:-1], 2, -1)
+                kernels.collect(x_NHL2P, first, *where, *angles, y_MH2P)
                 first += part.shape[1]
         return wide_MW
 
     def _halves(self, wide: Tensor) -> Any:
         """Heads of each token, each in the two halves of its pairs."""
-        return _array(wide).reshape(len(self.documents.slot_M), -1, 2, self.head_dim // 2)
+        return array(wide).reshape(len(self.documents.slot_M), -1, 2, self.head_dim // 2)
 
     @cached_property
     def _batches(self) -> list[tuple[int, Any]]:
         """First slot and (N, L) tokens of each batch."""
         found, slot = [], 0
-        tokens_P = _array(self.documents.token_P)
+        tokens_P = array(self.documents.token_P)
         for count, longest in self.documents.batches:
             end = slot + count * longest
             found.append((slot, tokens_P[slot:end].reshape(count, longest)))
@@ -241,7 +140,8 @@ class _Attention(torch.autograd.Function):
         q, k, v = _grouped(q_NHLD, k_NKLD, v_NKLD)
         weights_GQL = torch.bmm(q, k.transpose(1, 2))
         scale = 1 / math.sqrt(q.shape[-1])
-        packed_kernels.causal_softmax(_rows(weights_GQL), scale)
+        no_log = np.empty(0, np.float32)
+        kernels.softmax(as_rows(weights_GQL), scale, True, no_log)
         ctx.save_for_backward(q_NHLD, k_NKLD, v_NKLD, weights_GQL)
         return torch.bmm(weights_GQL, v).view(q_NHLD.shape)
 
@@ -253,7 +153,7 @@ class _Attention(torch.autograd.Function):
         to_v = torch.bmm(weights_GQL.transpose(1, 2), to_mixed)
         to_scores = torch.bmm(to_mixed, v.transpose(1, 2))
         scale = 1 / math.sqrt(q.shape[-1])
-        packed_kernels.causal_softmax_back(_rows(to_scores), _rows(weights_GQL), scale)
+        kernels.causal_softmax_back(as_rows(to_scores), as_rows(weights_GQL), scale)
         to_q = torch.bmm(to_scores, k)
         to_k = torch.bmm(to_scores.transpose(1, 2), q)
         return to_q.view(q_NHLD.shape), to_k.view(k_NKLD.shape), to_v.view(v_NKLD.shape)
@@ -267,17 +167,3 @@ def _grouped(q_NHLD: Tensor, k_NKLD: Tensor, v_NKLD: Tensor) -> tuple[Tensor, Te
         k_NKLD.reshape(count * kinds, longest, width),
         v_NKLD.reshape(count * kinds, longest, width),
     )
-
-
-def _array(x: Tensor) -> Any:
-    """An array on the same memory; bf16, which numpy does not know, as its bits."""
-    x = x.detach()
-    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
-
-
-def _rows(x: Tensor) -> Any:
-    return _array(x).reshape(-1, x.shape[-1])
-
-
-def _both(x: Tensor) -> Any:
-    return _array(x).reshape(-1, 2, x.shape[-1] // 2)

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seekmath.model import kernels
+from seekmath.model import fused, kernels
 from seekmath.model.decoder import Decoder
-from seekmath.model.fused import array, arrays, is_plain, rms_norm
+from seekmath.model.fused import array, arrays, rms_norm
 from seekmath.model.group_cache import GroupCache
 from seekmath.model.linear import Linear, linear
 from seekmath.model.low_rank import LowRankLinear
@@ -62,7 +62,7 @@ class TokenStep:
     @staticmethod
     def serves(model: Decoder) -> bool:
         """Whether the kernels can run this decoder here."""
-        return all(is_plain(parameter) for parameter in model.parameters())
+        return fused.serves(*model.parameters())
 
     def __call__(self, token_R: Tensor, position_R: Tensor, cache: GroupCache) -> Tensor:
         """Feed a token to each row; the (R, V) logits of its next."""
@@ -106,8 +106,9 @@ class _LayerStep:
         x_RC = self._out(mixed_RHD.flatten(1)).add_(x_RC)
         normed_RC = self._layer.post_attention_layernorm(x_RC)
         gate_RI, up_RI = self._gate(normed_RC), self._up(normed_RC)
-        kernels.swiglu(*arrays(gate_RI.view(-1), up_RI.view(-1), gate_RI.view(-1)))
-        return self._down(gate_RI).add_(x_RC)
+        gated_RI = torch.empty_like(gate_RI)
+        kernels.gate(arrays(gate_RI, up_RI), array(gated_RI))
+        return self._down(gated_RI).add_(x_RC)
 
     def _norm_heads(self, qkv_RXD: Tensor) -> None:
         attention, heads = self._layer.self_attn, self._config.num_attention_heads

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seekmath.corpus.packing import Rows
-from seekmath.model import packed
+from seekmath.model import fused
 from seekmath.model.decoder import Decoder
 from seekmath.model.linear import linear
 
@@ -34,7 +34,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         # Many chunks add up here: in fp32 whatever the products are in.
         weight_grad_VC = torch.zeros_like(weight_VC, dtype=torch.float32)
         size = _chunk(weight_VC)
-        factor_VC = weight_VC.to(compute) if packed.serves(hidden_MC, weight_VC) else weight_VC
+        factor_VC = weight_VC.to(compute) if fused.serves(hidden_MC, weight_VC) else weight_VC
         for start in range(0, len(hidden_MC), size):
             part = slice(start, start + size)
             hidden = hidden_MC[part].to(factor_VC.dtype)
@@ -65,8 +65,8 @@ def _loss_and_gradient(
     logits: Tensor, target_M: Tensor, z_weight: float
 ) -> tuple[Tensor | float, Tensor]:
     """Summed loss of (M, V) logits and its gradient, which takes their place."""
-    if packed.serves(logits):
-        return packed.cross_entropy(logits, target_M, z_weight), logits
+    if fused.serves(logits):
+        return fused.cross_entropy(logits, target_M, z_weight), logits
     target_1 = target_M[:, None]
     log_total_1 = logits.logsumexp(dim=-1, keepdim=True)
     total = (log_total_1 - logits.gather(1, target_1)).sum()
