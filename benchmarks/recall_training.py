@@ -39,10 +39,10 @@ from seekmath.mine.fasttext_score import Classifier
 from seekmath.mine.fasttext_train import (
     TrainingPlan,
     choose_words,
-    number_words,
     train,
     training_order,
 )
+from seekmath.mine.numbered_texts import number_words
 from seekmath.mine.pages import extract_shards
 from seekmath.mine.settings import MineSettings
 from seekmath.mine.word_kernels import count_and_score
@@ -132,7 +132,7 @@ def train_ours(
 ) -> Classifier:
     plan = TrainingPlan(256, width, 0.1, 3, 3, epochs, buckets, seed)
     tokens = number_words(texts)
-    row_of = choose_words(tokens, [""] * len(texts), plan.min_count, 1)
+    row_of = choose_words(tokens, np.zeros(len(texts), int), plan.min_count, 1)
     order = training_order(math, np.arange(len(texts)), seed)
     return train(tokens, row_of, math, order, plan)
 

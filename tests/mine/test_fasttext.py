@@ -15,10 +15,10 @@ from seekmath.mine.fasttext_train import (
     TrainingPlan,
     choose_words,
     log_odds,
-    number_words,
     train,
     training_order,
 )
+from seekmath.mine.numbered_texts import number_words
 
 from .real_fasttext import train_real
 
@@ -69,7 +69,7 @@ def collapsed(model, word_ngrams):
 
 def ours(lines, positive, of, order=None):
     tokens = number_words(lines)
-    row_of = choose_words(tokens, ["host"] * len(lines), of.min_count, 1)
+    row_of = choose_words(tokens, np.zeros(len(lines), int), of.min_count, 1)
     order = training_order(positive, np.arange(len(lines)), of.seed) if order is None else order
     return train(tokens, row_of, positive, order, of)
 
@@ -145,7 +145,7 @@ def test_numbered_texts_and_texts_have_the_same_log_odds():
     lines, positive = texts_of(7, 200)
     of = plan(min_count=10)
     tokens = number_words(lines)
-    row_of = choose_words(tokens, ["host"] * len(lines), of.min_count, 1)
+    row_of = choose_words(tokens, np.zeros(len(lines), int), of.min_count, 1)
     model = train(tokens, row_of, positive, np.arange(len(lines)), of)
     found = log_odds(model, tokens, row_of, np.arange(len(lines)))
     np.testing.assert_allclose(found, model.log_odds(lines), atol=1e-12)
@@ -184,13 +184,13 @@ def test_hashes_are_fasttexts_signed_fnv():
 def test_words_of_too_few_hosts_or_occurrences_are_left_out():
     tokens = number_words(["a a b c", "a b d", "a c", "d a"])
     for hosts, kept in ((1, ["</s>", "a", "b", "c", "d"]), (2, ["</s>", "a", "b"])):
-        row_of = choose_words(tokens, ["x", "y", "x", "y"], 2, hosts)
+        row_of = choose_words(tokens, np.array([0, 1, 0, 1]), 2, hosts)
         by_row = sorted(
             (row, word) for row, word in zip(row_of, tokens.types, strict=True) if row >= 0
         )
         assert sorted(word for _, word in by_row) == kept
     with pytest.raises(ValueError, match="no word occurs 9 times"):
-        choose_words(tokens, ["x"] * 4, 9, 1)
+        choose_words(tokens, np.zeros(4, int), 9, 1)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(0, 3))

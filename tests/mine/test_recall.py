@@ -26,12 +26,12 @@ def test_a_classifier_is_reliable_on_pages_held_out():
     texts = [" ".join(rng.choice(kinds[int(good)], 20)) for good in positive]
     plan = training_plan(training_settings(SETTINGS), 1, len(texts))
     assert plan.epochs == 14
-    model, calibration = train_on(iter(texts), [""] * 300, positive, plan, 1)
+    model, calibration = train_on(iter(texts), np.zeros(300, int), positive, plan, 1)
     assert ((model.score(texts) > 0.5) == positive).mean() > 0.99
     assert calibration["pages"] == 300
     assert sum(row["pages"] for row in calibration["raw"]["bins"]) == 300
     assert calibration["calibrated"]["brier"] <= calibration["raw"]["brier"] + 0.01
-    again, same = train_on(iter(texts), [""] * 300, positive, plan, 1)
+    again, same = train_on(iter(texts), np.zeros(300, int), positive, plan, 1)
     assert np.array_equal(again.weights, model.weights)
     assert same == calibration
 

@@ -195,9 +195,9 @@ def _text_rows(
 
 
 @kernel
-def _longest_text(starts: Any, texts: Any) -> int:
+def _longest_text(starts: Any) -> int:
     most = 1
-    for text in texts:
+    for text in range(len(starts) - 1):
         most = max(most, starts[text + 1] - starts[text])
     return most
 
@@ -206,7 +206,6 @@ def _longest_text(starts: Any, texts: Any) -> int:
 def train_texts(
     numbers_T: NDArray[np.int32],
     starts: NDArray[np.int64],
-    texts: NDArray[np.int64],
     positive: NDArray[np.bool_],
     row_of: NDArray[np.int32],
     hash_of: NDArray[np.int32],
@@ -218,16 +217,13 @@ def train_texts(
     matrix: NDArray[np.float32],
     output_W: NDArray[np.float32],
 ) -> Any:
-    """One pass over ``texts`` in their order, updating ``seen``, ``matrix`` and ``output_W``.
+    """Train on N texts in their order, updating ``seen``, ``matrix`` and ``output_W``.
 
-    ``FastText::trainThread`` with one thread, ``Model::update`` and ``SoftmaxLoss::forward``. With
-    output rows o and -o, hidden h and label y: p = 1/(1 + exp(-2 o.h)), a = rate (y - p);
-    then o += a h, and each of the text's F rows += 2 a o / F with the o before.
+    ``FastText::trainThread`` with one thread; ``_update`` is what a text does.
 
     Args:
-        numbers_T: numbers of the words of all texts.
-        starts: where each text begins in it, shape (N + 1,).
-        texts: which texts, in the order to train on them.
+        numbers_T: numbers of the words of the texts.
+        starts: where each begins in it, and the last one's end, shape (N + 1,).
         positive: labels, shape (N,).
         row_of: row of each numbered word, -1 where it is not in the vocabulary.
         hash_of: ``word_hash`` of each numbered word.
@@ -243,39 +239,18 @@ def train_texts(
         Whether all stayed finite.
     """
     buckets = len(matrix) - words
-    width = len(output_W)
-    most = _longest_text(starts, texts)
+    most = _longest_text(starts)
     rows = np.empty(most * longest + 1, np.int64)
     hashes = np.empty(most, np.int32)
-    hidden_W = np.empty(width, np.float32)
-    step_W = np.empty(width, np.float32)
-    for text in texts:
+    hidden_W, step_W = np.empty_like(output_W), np.empty_like(output_W)
+    for text in range(len(positive)):
         numbers = numbers_T[starts[text] : starts[text + 1]]
         found = _text_rows(numbers, row_of, hash_of, hashes, words, buckets, longest, rows)
         now = np.float32(rate * (1.0 - seen[0] / tokens))
-        if found:
-            hidden_W[:] = 0
-            for feature in range(found):
-                row_W = matrix[rows[feature]]
-                for at in range(width):
-                    hidden_W[at] += row_W[at]
-            share = np.float32(1.0 / found)
-            product = np.float32(0.0)
-            for at in range(width):
-                hidden_W[at] *= share
-                product += hidden_W[at] * output_W[at]
-            probability = 1.0 / (1.0 + np.exp(-2.0 * product))
-            if not np.isfinite(probability):
-                return False
-            label = 1.0 if positive[text] else 0.0
-            pull = np.float32(now * (label - probability))
-            for at in range(width):
-                step_W[at] = np.float32(2.0) * pull * output_W[at] * share
-                output_W[at] += pull * hidden_W[at]
-            for feature in range(found):
-                row_W = matrix[rows[feature]]
-                for at in range(width):
-                    row_W[at] += step_W[at]
+        if found and not _update(
+            rows[:found], positive[text], now, matrix, output_W, hidden_W, step_W
+        ):
+            return False
         seen[1] += 1  # the label
         for number in numbers:
             seen[1] += row_of[number] >= 0
@@ -286,10 +261,44 @@ def train_texts(
 
 
 @kernel
+def _update(
+    rows: Any, positive: bool, rate: Any, matrix: Any, output_W: Any, hidden_W: Any, step_W: Any
+) -> bool:
+    """One text's step: ``Model::update`` and ``SoftmaxLoss::forward``; whether it stayed finite.
+
+    With output rows o and -o, hidden h and label y: p = 1/(1 + exp(-2 o.h)), a = rate (y - p);
+    then o += a h, and each of the text's F rows += 2 a o / F with the o before.
+    """
+    width = len(output_W)
+    hidden_W[:] = 0
+    for row in rows:
+        row_W = matrix[row]
+        for at in range(width):
+            hidden_W[at] += row_W[at]
+    share = np.float32(1.0 / len(rows))
+    product = np.float32(0.0)
+    for at in range(width):
+        hidden_W[at] *= share
+        product += hidden_W[at] * output_W[at]
+    probability = 1.0 / (1.0 + np.exp(-2.0 * product))
+    if not np.isfinite(probability):
+        return False
+    label = 1.0 if positive else 0.0
+    pull = np.float32(rate * (label - probability))
+    for at in range(width):
+        step_W[at] = np.float32(2.0) * pull * output_W[at] * share
+        output_W[at] += pull * hidden_W[at]
+    for row in rows:
+        row_W = matrix[row]
+        for at in range(width):
+            row_W[at] += step_W[at]
+    return True
+
+
+@kernel
 def numbered_log_odds(
     numbers_T: NDArray[np.int32],
     starts: NDArray[np.int64],
-    texts: NDArray[np.int64],
     row_of: NDArray[np.int32],
     hash_of: NDArray[np.int32],
     words: int,
@@ -297,19 +306,19 @@ def numbered_log_odds(
     weights: NDArray[np.float32],
 ) -> Any:
     """Log-odds of texts that are numbered already: what ``score_texts`` gives for their words."""
-    most = _longest_text(starts, texts)
+    most = _longest_text(starts)
     rows = np.empty(most * longest + 1, np.int64)
     hashes = np.empty(most, np.int32)
-    log_odds = np.empty(len(texts), np.float64)
-    for at in range(len(texts)):
-        numbers = numbers_T[starts[texts[at]] : starts[texts[at] + 1]]
+    log_odds = np.empty(len(starts) - 1, np.float64)
+    for text in range(len(starts) - 1):
+        numbers = numbers_T[starts[text] : starts[text + 1]]
         found = _text_rows(
             numbers, row_of, hash_of, hashes, words, len(weights) - words, longest, rows
         )
         total = 0.0
         for feature in range(found):
             total += weights[rows[feature]]
-        log_odds[at] = total / found if found else np.nan
+        log_odds[text] = total / found if found else np.nan
     return log_odds
 
 

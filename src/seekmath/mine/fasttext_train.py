@@ -7,14 +7,12 @@ numbers can be trained, scaled to the same length: 32 of 256 take less than half
 vary more from seed to seed (benchmarks/recall_training.py).
 """
 
-# N texts, T tokens, V words, K buckets, W numbers of a row
+# N texts, V words, K buckets, W numbers of a row
 
 import contextlib
 import mmap
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +24,9 @@ from seekmath.mine.fasttext_kernels import (
     train_texts,
     word_hashes,
 )
-from seekmath.mine.fasttext_score import LINE_END, Classifier
+from seekmath.mine.fasttext_score import Classifier
+from seekmath.mine.numbered_texts import NumberedTexts
 
-_TEXTS_AT_ONCE = 2_000  # between two looks at progress and interrupts
-_COUNT_AT_ONCE = 1 << 24
 _MOST_HALVINGS = 5
 
 
@@ -51,59 +48,8 @@ class TrainingPlan:
     seed: int
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """N texts as numbers of their words, which lie in a file without a name.
-
-    Attributes:
-        types: the numbered words; number 0 ends each text.
-        numbers: int32 of shape (T,), all texts one after the other.
-        starts: where each begins, shape (N + 1,).
-    """
-
-    types: list[str]
-    numbers: NDArray[np.int32]
-    starts: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def text(self, at: int) -> NDArray[np.int32]:
-        """Numbers of text ``at``."""
-        return self.numbers[self.starts[at] : self.starts[at + 1]]
-
-
-class _Numbers(dict[str, int]):
-    def __missing__(self, word: str) -> int:
-        self[word] = number = len(self)
-        return number
-
-
-def number_words(texts: Iterable[str]) -> Tokens:
-    """Number the words of texts, which are parted by white space; each text is let go again.
-
-    Raises:
-        ValueError: there is no text.
-    """
-    number_of = _Numbers({LINE_END: 0})
-    starts = [0]
-    with tempfile.TemporaryFile() as file:
-        for text in texts:
-            numbers = [number_of[word] for word in text.split()]
-            np.array([*numbers, 0], np.int32).tofile(file)
-            starts.append(starts[-1] + len(numbers) + 1)
-        if len(starts) == 1:
-            raise ValueError("no texts to train on")
-        return Tokens(list(number_of), _mapped(file), np.array(starts, np.int64))
-
-
-def _mapped(file: IO[bytes]) -> NDArray[np.int32]:
-    file.flush()
-    return np.asarray(np.memmap(file, np.int32, "c"))
-
-
 def choose_words(
-    tokens: Tokens, hosts: Sequence[str], min_count: int, least_hosts: int
+    texts: NumberedTexts, hosts: NDArray[np.integer], min_count: int, least_hosts: int
 ) -> NDArray[np.int32]:
     """Row of each numbered word, most frequent first; -1 for those left out.
 
@@ -112,43 +58,26 @@ def choose_words(
     host, not the subject, and a classifier that leans on them finds nothing elsewhere.
 
     Args:
-        tokens: the training texts.
-        hosts: the host of each.
+        texts: the training texts.
+        hosts: the number of the host of each.
         min_count: least occurrences.
         least_hosts: least hosts.
 
     Raises:
         ValueError: no word is left.
     """
-    counts = np.zeros(len(tokens.types), np.int64)
-    for start in range(0, len(tokens.numbers), _COUNT_AT_ONCE):
-        part = tokens.numbers[start : start + _COUNT_AT_ONCE]
-        counts += np.bincount(part, minlength=len(counts))
+    counts = texts.occurrences()
     good = counts >= min_count
     if least_hosts > 1:
-        on_hosts = _hosts_of_words(tokens, hosts)
+        on_hosts = texts.hosts_of_words(hosts)
         on_hosts[0] = least_hosts
         good &= on_hosts >= least_hosts
-    chosen = sorted(np.flatnonzero(good).tolist(), key=lambda n: (-counts[n], tokens.types[n]))
+    chosen = sorted(np.flatnonzero(good).tolist(), key=lambda n: (-counts[n], texts.types[n]))
     if not chosen:
         raise ValueError(f"no word occurs {min_count} times on {least_hosts} hosts")
     row_of = np.full(len(counts), -1, np.int32)
     row_of[chosen] = np.arange(len(chosen))
     return row_of
-
-
-def _hosts_of_words(tokens: Tokens, hosts: Sequence[str]) -> NDArray[np.int32]:
-    """On how many hosts each numbered word stands."""
-    found = np.zeros(len(tokens.types), np.int32)
-    last = np.full(len(tokens.types), -1, np.int32)
-    number_of = {host: number for number, host in enumerate(dict.fromkeys(hosts))}
-    for at in sorted(range(len(tokens)), key=lambda text: number_of[hosts[text]]):
-        here = number_of[hosts[at]]
-        words = np.unique(tokens.text(at))
-        new = words[last[words] != here]
-        found[new] += 1
-        last[new] = here
-    return found
 
 
 def training_order(
@@ -162,7 +91,7 @@ def training_order(
 
 
 def train(
-    tokens: Tokens,
+    texts: NumberedTexts,
     row_of: NDArray[np.int32],
     positive: NDArray[np.bool_],
     order: NDArray[np.int64],
@@ -174,7 +103,7 @@ def train(
     On few pages the steps can diverge; then it trains again at half the learning rate.
 
     Args:
-        tokens: the texts.
+        texts: the texts.
         row_of: the vocabulary, of ``choose_words``.
         positive: the label of each text.
         order: which texts, in which order.
@@ -184,7 +113,7 @@ def train(
     Raises:
         RuntimeError: it diverges at a sixteenth of the learning rate too.
     """
-    words = _vocabulary(tokens, row_of)
+    words = _vocabulary(texts, row_of)
     buckets = plan.buckets if plan.word_ngrams > 1 else 0
     width = min(plan.width, plan.dim)
     for halvings in range(_MOST_HALVINGS):
@@ -192,7 +121,7 @@ def train(
         matrix = _sparse_zeros(len(words) + buckets, width)
         start_rows(matrix, plan.dim, plan.seed % 2**31)
         output = np.zeros(width, np.float32)
-        if _run_epochs(tokens, row_of, positive, order, plan, rate, matrix, output, progress):
+        if _run_epochs(texts, row_of, positive, order, plan, rate, matrix, output, progress):
             return Classifier(words, 2 * (matrix @ output), plan.word_ngrams, True, rate)
     raise RuntimeError(f"training diverges at learning rates from {plan.learning_rate} to {rate}")
 
@@ -209,23 +138,23 @@ def _sparse_zeros(rows: int, width: int) -> NDArray[np.float32]:
     return np.frombuffer(memory, np.float32).reshape(rows, width)
 
 
-def _vocabulary(tokens: Tokens, row_of: NDArray[np.int32]) -> tuple[str, ...]:
+def _vocabulary(texts: NumberedTexts, row_of: NDArray[np.int32]) -> tuple[str, ...]:
     chosen = np.flatnonzero(row_of >= 0)
-    return tuple(tokens.types[number] for number in chosen[np.argsort(row_of[chosen])])
+    return tuple(texts.types[number] for number in chosen[np.argsort(row_of[chosen])])
 
 
-def _hash_of(tokens: Tokens, row_of: NDArray[np.int32]) -> NDArray[np.int32]:
+def _hash_of(texts: NumberedTexts, row_of: NDArray[np.int32]) -> NDArray[np.int32]:
     """fastText's hash of each numbered word of the vocabulary, 0 for others."""
     found = np.zeros(len(row_of), np.int32)
     chosen = np.flatnonzero(row_of >= 0)
-    names = [tokens.types[number].encode() for number in chosen]
+    names = [texts.types[number].encode() for number in chosen]
     starts = np.cumsum([0, *map(len, names)]).astype(np.int64)
     found[chosen] = word_hashes(np.frombuffer(b"".join(names), np.uint8), starts)
     return found
 
 
 def _run_epochs(
-    tokens: Tokens,
+    texts: NumberedTexts,
     row_of: NDArray[np.int32],
     positive: NDArray[np.bool_],
     order: NDArray[np.int64],
@@ -236,17 +165,16 @@ def _run_epochs(
     progress: Callable[[int, int], None],
 ) -> bool:
     words = int((row_of >= 0).sum())
-    known = sum(int((row_of[tokens.text(at)] >= 0).sum()) for at in order.tolist())
+    known = sum(int((row_of[numbers] >= 0).sum()) for _, numbers, _ in texts.blocks(order))
     seen = np.zeros(2, np.int64)
-    of = plan.epochs * len(order)
-    hash_of = _hash_of(tokens, row_of)
+    hash_of = _hash_of(texts, row_of)
     for epoch in range(plan.epochs):
-        for start in range(0, len(order), _TEXTS_AT_ONCE):
+        done = epoch * len(order)
+        for block, numbers, starts in texts.blocks(order):
             finite = train_texts(
-                tokens.numbers,
-                tokens.starts,
-                order[start : start + _TEXTS_AT_ONCE],
-                positive,
+                numbers,
+                starts,
+                positive[block],
                 row_of,
                 hash_of,
                 words,
@@ -259,22 +187,18 @@ def _run_epochs(
             )
             if not finite:
                 return False
-            progress(epoch * len(order) + min(start + _TEXTS_AT_ONCE, len(order)), of)
+            done += len(block)
+            progress(done, plan.epochs * len(order))
     return bool(np.isfinite(output).all())
 
 
 def log_odds(
-    model: Classifier, tokens: Tokens, row_of: NDArray[np.int32], texts: NDArray[np.int64]
+    model: Classifier, texts: NumberedTexts, row_of: NDArray[np.int32], which: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Log-odds of numbered texts; 0 without a feature."""
-    found = numbered_log_odds(
-        tokens.numbers,
-        tokens.starts,
-        texts,
-        row_of,
-        _hash_of(tokens, row_of),
-        len(model.words),
-        model.word_ngrams,
-        model.weights,
-    )
-    return np.nan_to_num(found, nan=0.0)
+    """Log-odds of the texts ``which``; 0 without a feature."""
+    hash_of, words = _hash_of(texts, row_of), len(model.words)
+    found = [
+        numbered_log_odds(numbers, starts, row_of, hash_of, words, model.word_ngrams, model.weights)
+        for _, numbers, starts in texts.blocks(which)
+    ]
+    return np.nan_to_num(np.concatenate(found), nan=0.0)

@@ -3,7 +3,7 @@
 # N pages
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,13 @@ from seekmath.core.seeds import rng
 from seekmath.mine.calibration import fit_line, reliability
 from seekmath.mine.fasttext_score import Classifier, probability
 from seekmath.mine.fasttext_train import (
-    Tokens,
     TrainingPlan,
     choose_words,
     log_odds,
-    number_words,
     train,
     training_order,
 )
+from seekmath.mine.numbered_texts import NumberedTexts, number_words
 from seekmath.mine.settings import MineSettings
 
 _TRAINING = (
@@ -66,7 +65,7 @@ def training_plan(settings: Mapping[str, Any], seed: int, pages: int) -> Trainin
 
 def train_on(
     texts: Iterable[str],
-    hosts: Sequence[str],
+    hosts: NDArray[np.integer],
     positive: NDArray[np.bool_],
     plan: TrainingPlan,
     least_hosts: int,
@@ -75,20 +74,23 @@ def train_on(
 
     Args:
         texts: words of each training page, parted by spaces; read once.
-        hosts: the host of each.
+        hosts: the number of the host of each.
         positive: whether each is a seed.
         plan: the hyperparameters.
         least_hosts: words on fewer hosts are left out.
     """
-    tokens = number_words(texts)
-    row_of = choose_words(tokens, hosts, plan.min_count, least_hosts)
-    order = training_order(positive, np.arange(len(tokens)), plan.seed)
-    model = train(tokens, row_of, positive, order, plan)
-    return model, _calibration(tokens, row_of, positive, plan)
+    numbered = number_words(texts)
+    row_of = choose_words(numbered, hosts, plan.min_count, least_hosts)
+    order = training_order(positive, np.arange(len(numbered)), plan.seed)
+    model = train(numbered, row_of, positive, order, plan)
+    return model, _calibration(numbered, row_of, positive, plan)
 
 
 def _calibration(
-    tokens: Tokens, row_of: NDArray[np.int32], positive: NDArray[np.bool_], plan: TrainingPlan
+    numbered: NumberedTexts,
+    row_of: NDArray[np.int32],
+    positive: NDArray[np.bool_],
+    plan: TrainingPlan,
 ) -> dict[str, Any]:
     """Reliability on pages held out, before and after a line is fitted through their log-odds.
 
@@ -102,9 +104,9 @@ def _calibration(
         if not 0 < positive[others].sum() < len(others) or not len(texts):
             continue
         order = training_order(positive, others, plan.seed)
-        model = train(tokens, row_of, positive, order, plan)
+        model = train(numbered, row_of, positive, order, plan)
         held.append(texts)
-        found.append(log_odds(model, tokens, row_of, texts))
+        found.append(log_odds(model, numbered, row_of, texts))
         if sum(map(len, held)) >= _ENOUGH_HELD_OUT:
             break
     if not held:

@@ -86,13 +86,15 @@ def train_all(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     columns = [read_columns(place, ["key", "positive", "host"]) for place in places]
     drawn = pa.concat_tables(columns)
     keys, positive = drawn["key"].to_numpy(), drawn["positive"].to_numpy()
-    taken = np.zeros(len(drawn), bool)
+    hosts = drawn["host"].dictionary_encode().combine_chunks().indices.to_numpy()
+    del columns, drawn
+    taken = np.zeros(len(keys), bool)
     for mask, kind in ((positive, "positives"), (~positive, "negatives")):
         taken[mask] = lowest(keys[mask], plan[kind]["wanted"])
     settings = training_plan(plan["training"], plan["seed"], int(taken.sum()))
     model, calibration = train_on(
         _taken_words(places, taken),
-        drawn["host"].filter(pa.array(taken)).to_pylist(),
+        hosts[taken],
         positive[taken],
         settings,
         plan["training"]["least_hosts"],
