@@ -197,7 +197,16 @@ def _pool(workers: int) -> ProcessPool:
     # Forked from a clean process that has the imports: no thread of ours is copied half-way.
     context = get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    return ProcessPool(max_workers=workers, context=context, initializer=_end_with_parent)
+    return ProcessPool(max_workers=workers, context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    """What a worker does first."""
+    import pyarrow as pa
+
+    # Arrow's own allocators keep what was freed: 45 MiB after reading 200 files of a megabyte.
+    pa.set_memory_pool(pa.system_memory_pool())
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -49,7 +49,7 @@ class TrainingPlan:
 
 
 def choose_words(
-    texts: NumberedTexts, hosts: NDArray[np.integer], min_count: int, least_hosts: int
+    texts: NumberedTexts, hosts: NDArray[np.int64], min_count: int, least_hosts: int
 ) -> NDArray[np.int32]:
     """Row of each numbered word, most frequent first; -1 for those left out.
 

@@ -38,6 +38,9 @@ class NumberedTexts:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def __del__(self) -> None:
+        self.file.close()
+
     def some(self, texts: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Numbers of the texts ``texts``, one after the other, and where each begins in them."""
         file = self.file.fileno()

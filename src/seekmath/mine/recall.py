@@ -65,7 +65,7 @@ def training_plan(settings: Mapping[str, Any], seed: int, pages: int) -> Trainin
 
 def train_on(
     texts: Iterable[str],
-    hosts: NDArray[np.integer],
+    hosts: NDArray[np.int64],
     positive: NDArray[np.bool_],
     plan: TrainingPlan,
     least_hosts: int,

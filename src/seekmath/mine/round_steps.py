@@ -86,7 +86,7 @@ def train_all(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:
     columns = [read_columns(place, ["key", "positive", "host"]) for place in places]
     drawn = pa.concat_tables(columns)
     keys, positive = drawn["key"].to_numpy(), drawn["positive"].to_numpy()
-    hosts = drawn["host"].dictionary_encode().combine_chunks().indices.to_numpy()
+    hosts = drawn["host"].dictionary_encode().combine_chunks().indices.to_numpy().astype(np.int64)
     del columns, drawn
     taken = np.zeros(len(keys), bool)
     for mask, kind in ((positive, "positives"), (~positive, "negatives")):
