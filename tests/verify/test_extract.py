@@ -91,3 +91,16 @@ def test_megabytes_are_read_within_a_second(unit: str):
             extract_answer(unit * (size // len(unit)), choices)
             extract_answer("x is 5 " + unit * (size // len(unit)) + " so 6 it is", choices)
             assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The answer is not 12.", "The answer isn't $12$.", "So the answer cannot be 12, not 12."],
+)
+def test_what_the_answer_is_not_is_no_answer(text):
+    assert extract_answer(text).answer != "12"
+
+
+def test_an_exclamation_is_no_factorial():
+    assert extract_answer("The correct answer is 7!").answer == "7"
+    assert extract_answer(r"The correct answer is $7!$").answer == "7!"

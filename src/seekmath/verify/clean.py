@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from seekmath.verify.chinese import chinese_numbers
+from seekmath.verify.english import english_numbers, scaled
 from seekmath.verify.units import Unit, chinese_unit, unit_of
+from seekmath.verify.writings import TEXT, named_set, rewritten
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,6 @@ class Clean:
     unit: Unit | None = None
 
 
-_TEXT = r"\\(?:text|mathrm|mbox|textbf|textnormal|textrm|mathbf|rm|operatorname)"
 # After a number, a root, a closing bracket or a constant.
 _AFTER = r"(?:(?<=[\d})\]°π])|(?<=\\pi))"
 # Atomic and short: a phrase is read once, however it ends. 12 per cent is no unit.
@@ -29,7 +30,7 @@ _PHRASE = re.compile(
 )
 # Any text after a number is a unit, but not a word that joins or answers.
 _TEXT_UNIT = re.compile(
-    rf"(?:{_AFTER}|(?<=~))(?>(?:\\?[ ,;!~])*){_TEXT}\s*"
+    rf"(?:{_AFTER}|(?<=~))(?>(?:\\?[ ,;!~])*){TEXT}\s*"
     r"\{(?!\s*(?:or|and|if|for)\b)(?P<text>[^{}]*)\}"
     r"(?P<power>(?>\s*)\^(?>\s*)\{?-?\d\}?)?(?>\s*)(?=[,;)\]]|\\right|\\\}|$)"
 )
@@ -40,7 +41,7 @@ _CHINESE_PHRASE = re.compile(
 )
 # a.m., \\text{ p.m.}, PM after the minutes of a time of day
 _HALF_DAY = re.compile(
-    rf"(?<=:\d\d)\s*(?:{_TEXT}\s*\{{\s*([ap])\.?\s?m\b\.?\s*\}}|([ap])\.?\s?m\b\.?)\.*",
+    rf"(?<=:\d\d)\s*(?:{TEXT}\s*\{{\s*([ap])\.?\s?m\b\.?\s*\}}|([ap])\.?\s?m\b\.?)\.*",
     re.IGNORECASE,
 )
 _COMPOUND = re.compile(r"(\d+)\s*([A-Za-z]+)\.?,?\s+(?:and\s+)?(\d+)\s*([A-Za-z]+)\.?")
@@ -54,14 +55,15 @@ _DOLLAR = Unit((("dollar", 1),), Fraction(1), "dollars")
 _DOLLARS = re.compile(r"\\\$\s?\d|^[^$]*\$\s?\d[^$]*$")
 _DELIMITERS = re.compile(r'\\?["$]|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\s*\.?')
 _DIGITS_IN_BASE = re.compile(
-    rf"^(?:{_TEXT}\s?\{{([0-9A-Z]{{1,40}})\}}|([0-9A-Z]{{1,40}}))\s?_\s?\{{?(\d{{1,2}})\}}?$"
+    rf"^(?:{TEXT}\s?\{{([0-9A-Z]{{1,40}})\}}|([0-9A-Z]{{1,40}}))\s?_\s?\{{?(\d{{1,2}})\}}?$"
 )
 # 1011 (base 2), 1011 in base 2, (1011)_2, 1011_{(2)}, 1011_{\text{2}}
 _BASE_IN_WORDS = re.compile(
     rf"\(?([0-9A-Z]{{1,40}})\)?\s?(?:\(?(?:in )?base (?P<said>\d{{1,2}})\)?"
-    rf"|_\s?\{{?\s?(?:\(|{_TEXT}\s?\{{)?\s?(?P<written>\d{{1,2}})\s?\)?\}}{{0,2}})"
+    rf"|_\s?\{{?\s?(?:\(|{TEXT}\s?\{{)?\s?(?P<written>\d{{1,2}})\s?\)?\}}{{0,2}})"
 )
 _IN_DEGREES = re.compile(r"(?<=\d)\s?(?:°|\^\s?\{?\s?\\circ\s?\}?)$")
+_MODULUS = re.compile(r"(?>\s*)\(?\s?\\?(?:pmod|bmod|mod)(?![a-z])\s?\{?\s?(\d{1,9})\s?\}?\s?\)?$")
 _MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
 _BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
 _MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")
@@ -77,6 +79,7 @@ def clean(text: str) -> Clean:
     text = re.sub(r"\s+", " ", _unicode(text)).lstrip(" :").strip()
     if "\\\\" in text and "\\begin" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
+    text = rewritten(text)
     text = re.sub(r"^(?:\\(?:displaystyle|textstyle)|\\[,;:! ]|\s)+(?![A-Za-z])", "", text)
     money = _DOLLARS.search(text) is not None
     text = _unnested(_DELIMITERS.sub("", text))
@@ -84,7 +87,8 @@ def clean(text: str) -> Clean:
     text = _MODULE.sub("", _MONEY.sub("", text))
     text = _HALF_DAY.sub(lambda match: f" {(match[1] or match[2]).lower()}m", text)
     text = re.sub(r"^(?:\\approx|≈|~)\s*", "", text.strip()).rstrip(".。,;").strip()
-    text = re.sub(r"(?<=[A-Za-z\u4e00-\u9fff])!+$", "", text)
+    text = re.sub(r"(?<=[A-Za-z]{2}|[\u4e00-\u9fff]{2})!+$", "", text)
+    text = named_set(scaled(text))
     percent = bool(_PERCENT.search(text))
     text = _PERCENT.sub("", text).strip()
     text, unit = _without_units(_CURLY_UNIT.sub("", text))
@@ -93,10 +97,12 @@ def clean(text: str) -> Clean:
     builder = _BUILDER.fullmatch(text)
     if builder and "\\}" in text:
         text = builder.group(2).rstrip("\\")
-    text = _unwrapped(chinese_numbers(text))
+    text, modulus = _without_modulus(text)
+    text = english_numbers(_unwrapped(chinese_numbers(text)))
     if based := _BASE_IN_WORDS.fullmatch(text):
         text = f"{based[1]}_{{{based['said'] or based['written']}}}"
     text = _DIGITS_IN_BASE.sub(_in_base, text)
+    unit = unit or modulus
     if unit is None and money:
         unit = _DOLLAR
     elif unit is None and _IN_DEGREES.search(text):
@@ -114,7 +120,7 @@ def _in_base(match: re.Match[str]) -> str:
 
 def _without_units(text: str) -> tuple[str, Unit | None]:
     """The text without units, and the unit at its end."""
-    compound = _COMPOUND.fullmatch(text)
+    compound = _COMPOUND.fullmatch(re.sub(rf"{TEXT}\s*\{{([^{{}}]*)\}}", r" \1 ", text).strip())
     if compound:
         return _compound(text, compound)
     unit: Unit | None = None
@@ -144,6 +150,15 @@ def _without_units(text: str) -> tuple[str, Unit | None]:
         known, unit = chinese_unit(chinese["phrase"])
         text = text[: chinese.start()] if known else text
     return text.strip(), unit
+
+
+def _without_modulus(text: str) -> tuple[str, Unit | None]:
+    """7 (mod 10): the modulus is like a unit, dressing on one side, and on both the same one."""
+    found = _MODULUS.search(text)
+    if found is None:
+        return text, None
+    modulus = Unit(((f"modulo {int(found[1])}", 1),), Fraction(1), f"mod {found[1]}")
+    return text[: found.start()].replace("\\equiv", "=").replace("≡", "="), modulus
 
 
 def _compound(text: str, match: re.Match[str]) -> tuple[str, Unit | None]:
@@ -199,13 +214,15 @@ def _thousands(text: str) -> str:
 
 def _unwrapped(text: str) -> str:
     """Take off one pair of text commands or bold around the whole answer."""
-    match = re.fullmatch(rf"(?:{_TEXT}|\\boxed|\\fbox)\s*\{{([^{{}}]*)\}}", text)
+    match = re.fullmatch(rf"(?:{TEXT}|\\boxed|\\fbox)\s*\{{([^{{}}]*)\}}", text)
     return (match.group(1) if match else text).strip(" *")
 
 
 def words(text: str) -> str:
     """A text answer for comparison: letters, digits and Chinese characters only, lower case."""
-    text = re.sub(rf"(?:{_TEXT}|\\boxed)(?![A-Za-z])|\\[ ,;!]|[$~]", " ", text)
-    if re.search(r"[\\^_=<>/*+|(){}\[\],:]|\.\d", re.sub(r"[{}]|[.。]\s*$", "", text)):
+    text = re.sub(rf"(?:{TEXT}|\\boxed)(?![A-Za-z])|\\[ ,;!]|[$~]", " ", text)
+    if re.search(
+        r"[\\^_=<>/*+|(){}\[\],:]|\.\d|(?:\d|\b[A-Za-z])\s*!", re.sub(r"[{}]|[.。]\s*$", "", text)
+    ):
         return ""
     return re.sub(r"[^\w]", "", unicodedata.normalize("NFKC", text)).casefold()

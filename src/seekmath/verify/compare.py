@@ -6,12 +6,12 @@ Scalars exactly, then at seeded points; tuples, sets, intervals, relations, matr
 from dataclasses import dataclass
 from fractions import Fraction
 
-from seekmath.verify.latex import Node
-from seekmath.verify.matrices import as_matrix, bracketed, is_matrix
+from seekmath.verify.matrices import as_matrix, bracketed, is_matrix, vector_beside
 from seekmath.verify.numeric import points, same_number
 from seekmath.verify.relations import (
     TURNED,
     as_interval,
+    as_segment,
     flat_tuples,
     is_assignment,
     renamed,
@@ -19,6 +19,7 @@ from seekmath.verify.relations import (
     same_call,
     settled,
 )  # fmt: skip
+from seekmath.verify.tree import Node
 from seekmath.verify.value import Floats, NoValue, Work, value, variables
 
 _CLOSE = 1e-9
@@ -57,7 +58,10 @@ class Comparison:
         if "rel" in kinds:
             return self._relations(left, right)
         if "matrix" in kinds:
-            left, right = bracketed(left), bracketed(right)
+            left, right = (
+                vector_beside(right, bracketed(left)),
+                vector_beside(left, bracketed(right)),
+            )
         elif kinds & {"list", "set", "union", "tuple"}:
             return self._compound(left, right)
         if is_matrix(left) or is_matrix(right):
@@ -146,6 +150,10 @@ class Comparison:
             alike = left.text == right.text or len(left.operands) > 2
             return alike and self._in_order(left, right)
         if ops == {"tuple", "list"}:
+            if self.rules.ranges:
+                left, right = as_segment(left), as_segment(right)
+            if left.op == right.op:
+                return self._compound(left, right)
             return self._in_order(left, right)
         if ops <= {"list", "set"}:
             return self._lists(flat_tuples(left), flat_tuples(right))
@@ -153,6 +161,10 @@ class Comparison:
             if self.rules.ranges:
                 left, right = (as_interval(n) if n.op == "list" else n for n in (left, right))
             return left.op == right.op and self._unordered(left.operands, right.operands)
+        lists = [n for n in (left, right) if n.op == "list"]
+        if len(lists) == 1 and not ops & {"tuple", "set"}:  # 3/8 or 0.375
+            other = right if left is lists[0] else left
+            return all(self.same(part, other) for part in lists[0].operands)
         # {5} and 5 are different kinds, but an answer's dressing only.
         sets = [n for n in (left, right) if n.op == "set"]
         if len(sets) == 1 and len(sets[0].operands) == 1 and "tuple" not in ops:

@@ -11,9 +11,10 @@ from fractions import Fraction
 
 from seekmath.verify.clean import Clean, clean, without_short_unit, words
 from seekmath.verify.compare import Comparison, Rules
-from seekmath.verify.latex import MAX_CHARACTERS, Node, parse
+from seekmath.verify.latex import MAX_CHARACTERS, parse
 from seekmath.verify.lexer import Unreadable
 from seekmath.verify.numeric import has_value
+from seekmath.verify.tree import Node
 from seekmath.verify.units import Unit, clash
 from seekmath.verify.value import TooMuchWork, Work
 
@@ -23,6 +24,7 @@ _TIME = re.compile(r"(\d{1,2}):([0-5]\d)\s?([ap]m)?", re.IGNORECASE)
 _MIXED_IN_WORDS = re.compile(r"^(\d{1,6}) and (\d{1,6})/(\d{1,6})$")
 _RATIO_IN_WORDS = re.compile(r"^(\d{1,9}(?:\.\d{1,9})?) to (\d{1,9}(?:\.\d{1,9})?)$")
 _HUNDRED = Node("num", number=Fraction(100))
+_DEGREE = Node("/", (Node("const", text="pi"), Node("num", number=Fraction(180))))
 DEFAULT = Rules()
 
 
@@ -63,7 +65,7 @@ def equal(gold: str, answer: str, rules: Rules = DEFAULT) -> Verdict:
         return Verdict(True, "same words")
     times = _TIME.fullmatch(left.text), _TIME.fullmatch(right.text)
     if times[0] and times[1]:
-        alike = _clock(times[0]) == _clock(times[1])
+        alike = _same_time(times[0], times[1])
         return Verdict(alike, f"times of day {'equal' if alike else 'differ'}")
     verdict = _by_value(gold, left, right, rules)
     if times[0] and verdict.right is None:  # 12:00 is no ratio
@@ -71,8 +73,10 @@ def equal(gold: str, answer: str, rules: Rules = DEFAULT) -> Verdict:
     return verdict
 
 
-def _clock(time: re.Match[str]) -> tuple[int, str, str]:
-    return int(time[1]), time[2], (time[3] or "").casefold()
+def _same_time(one: re.Match[str], other: re.Match[str]) -> bool:
+    """A half of the day on one side only is dressing, as a unit is."""
+    halves = {(time[3] or "").casefold() for time in (one, other)} - {""}
+    return int(one[1]) == int(other[1]) and one[2] == other[2] and len(halves) < 2
 
 
 def _names(*units: Unit | None) -> str:
@@ -159,6 +163,8 @@ def _second_reading(
             scaled = _scaled(*units, nodes)  # type: ignore[arg-type]
             if same(*scaled):
                 return Verdict(True, "equal in value, but for a unit")
+    if _same_angle(left, right, same):
+        return Verdict(True, "equal as angles, in degrees and in radians")
     both = left.text + right.text
     for read, how in ((_as_decimal, "decimal comma"), (_in_words, "said in words")):
         texts = read(left.text), read(right.text)
@@ -168,6 +174,17 @@ def _second_reading(
             if isinstance(nodes[0], Node) and isinstance(nodes[1], Node) and same(*nodes):  # type: ignore[arg-type]
                 return Verdict(True, f"equal in value, {how}")
     return None
+
+
+def _same_angle(left: Clean, right: Clean, same: Callable[[Node, Node], bool]) -> bool:
+    r"""120^\circ beside 2\pi/3: degrees on one side, a part of pi without a unit on the other."""
+    for turned, other in ((left, right), (right, left)):
+        in_degrees = turned.unit is not None and turned.unit.dimension == (("degree", 1),)
+        if in_degrees and other.unit is None and re.search(r"\\pi|π|\bpi\b", other.text):
+            nodes = _read(turned.text), _read(other.text)
+            if isinstance(nodes[0], Node) and isinstance(nodes[1], Node):
+                return same(Node("*", (nodes[0], _DEGREE)), nodes[1])
+    return False
 
 
 def _in_words(text: str) -> str:

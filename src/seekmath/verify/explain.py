@@ -6,9 +6,10 @@ from seekmath.verify.clean import clean
 from seekmath.verify.compare import Rules
 from seekmath.verify.equal import DEFAULT
 from seekmath.verify.grade import Grade, gold_of, grade
-from seekmath.verify.latex import Node, parse
+from seekmath.verify.latex import parse
 from seekmath.verify.lexer import Unreadable
 from seekmath.verify.numeric import shown_value
+from seekmath.verify.tree import Node
 
 _LONGEST = 300
 

@@ -23,7 +23,8 @@ _MOST_READ = 100_000
 _MOST_BOXES = 20
 _FINAL = re.compile(r"final\s+answer\s*(?:is|:|=|\*\*)\s*:?\s*", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?:answer\s*(?:is|(?:would|should|must|will)\s+be|:|=|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:"
+    r"(?:answer\s*(?:is(?!n['’]t|\s+not\b)|(?:would|should|must|will)\s+be|:|="
+    r"|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:"
     r"|^答\s*[:：]|答案应?该?\s*(?:是|为|：|:)|故选|应选|因此选|所以选|故答案为)\s*[:：]?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -39,6 +40,9 @@ _JOINED = re.compile(
 )
 # The last block that a tool printed, where nothing follows it.
 _PRINTED = re.compile(r"```output\n((?:(?!```)[^\n]{0,2000}\n){1,50})(?:```)?\s*$")
+_NOT = re.compile(
+    r"(?:\banswer\b[^.\n]{0,30}(?:\bnot|n['’]t)|不是|不等于)[\s\\$*(]*$", re.IGNORECASE
+)
 _CHAT_MARK = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id)\|>")
 
 
@@ -72,10 +76,18 @@ def extract_answer(text: str, choices: list[str] | None = None) -> Extraction:
         if (said := value_of(last_line[match.end() :])) is not None:
             return Extraction(said, "last")
     found = last_value(tail[-_TAIL:])
+    if found and _denied(tail[-_TAIL:], found):
+        return Extraction(None, "none")
     if found:
         return Extraction(found, "last")
     short = tail.strip()
     return Extraction(short, "bare") if 0 < len(short) <= 200 else Extraction(None, "none")
+
+
+def _denied(tail: str, value: str) -> bool:
+    """Whether a text ends by saying what the answer is not."""
+    before, found, _ = tail.rpartition(value)
+    return bool(found) and _NOT.search(before[-60:]) is not None
 
 
 def _letter(tail: str, choices: list[str]) -> Extraction:

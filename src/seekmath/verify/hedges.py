@@ -11,9 +11,10 @@ from seekmath.verify.clean import clean
 from seekmath.verify.compare import Comparison
 from seekmath.verify.equal import DEFAULT, equal
 from seekmath.verify.extract import box_run, final_marks
-from seekmath.verify.latex import Node, parse
+from seekmath.verify.latex import parse
 from seekmath.verify.lexer import Unreadable
 from seekmath.verify.numeric import roughly
+from seekmath.verify.tree import Node
 from seekmath.verify.value import TooMuchWork, Work, variables
 
 _MOST_ANSWERS = 12

@@ -5,34 +5,18 @@ products are flat, so that any input is read or refused in time linear in its le
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
-from seekmath.verify.lexer import FUNCTIONS, RELATIONS, Unreadable, tokens
+from seekmath.verify.environments import environment
+from seekmath.verify.lexer import FUNCTIONS, Unreadable, relation_of, tokens
+from seekmath.verify.tree import Node, flat
 
 MAX_CHARACTERS = 20_000
 _MAX_DEPTH = 90
 
 
-@dataclass(frozen=True)
-class Node:
-    """One node of the tree: an operation, its operands, and a number or a name at the leaves.
-
-    ``op``: num, var, const, neg, deg (degrees), + and * (of any number), /, ^, sqrt, fn, abs, !,
-    binom, base, tuple, list, set, union, matrix, rel (a chain). ``text`` is the name, the
-    brackets, the lengths of a matrix's rows, the relations of a chain, or "call" for what may be
-    f(x).
-    """
-
-    op: str
-    operands: tuple["Node", ...] = ()
-    number: Fraction = Fraction(0)
-    text: str = ""
-
-
 CONSTANTS = {"\\pi": "pi", "e": "e", "i": "i", "\\infty": "inf"}
-_FRACTIONS = ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac")
+_FRACTIONS = ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac", "\\nicefrac", "\\sfrac")
 _BINOMIALS = ("\\binom", "\\dbinom", "\\tbinom")
 _NOT_FACTORS = {"\\cup", "\\cap", "\\pm", "\\mp", "\\end", "\\}", "\\\\", "\\rfloor", "\\rceil"}
 _ACCENTS = ("\\dot", "\\ddot", "\\hat", "\\tilde")
@@ -55,15 +39,6 @@ def parse(text: str) -> Node:
     if parser.peek() is not None:
         raise Unreadable(f"left over: {parser.peek()}")
     return node
-
-
-def _relation(token: str | None) -> str | None:
-    """The relation that a token stands for; ``in`` and ``to`` only as commands."""
-    if token is None:
-        return None
-    if token.startswith("\\"):
-        return RELATIONS.get(token[1:])
-    return None if token.isalpha() and token.isascii() else RELATIONS.get(token)
 
 
 class _Parser:
@@ -117,7 +92,7 @@ class _Parser:
     def chain(self) -> Node:
         """A chain of relations: a = b = c, 1 < x <= 2, x in S."""
         parts, relations = [self.union()], []
-        while (relation := _relation(self.peek())) is not None:
+        while (relation := relation_of(self.peek())) is not None:
             self.place += 1
             relations.append(relation)
             parts.append(self.union())
@@ -146,8 +121,8 @@ class _Parser:
             sign = following
         self.depth -= 1
         if split is None:
-            return _flat("+", terms)
-        return Node("list", tuple(_flat("+", [*terms, t]) for t in (split, Node("neg", (split,)))))
+            return flat("+", terms)
+        return Node("list", tuple(flat("+", [*terms, t]) for t in (split, Node("neg", (split,)))))
 
     def product(self) -> Node:
         # Signed first: -3 1/2 is minus the mixed number.
@@ -164,13 +139,13 @@ class _Parser:
                 divisions += 1
                 if divisions > _MAX_DEPTH // 2:
                     raise Unreadable("too many divisions")
-                factors = [Node("/", (_flat("*", factors), self.signed()))]
+                factors = [Node("/", (flat("*", factors), self.signed()))]
             elif self._starts_factor(token):
                 self._juxtapose(factors, self.power())
-            elif called and len(factors) == 2 and factors[0].op == "var":
+            elif called and len(factors) == 2 and _is_function(factors[0]):
                 return Node("*", tuple(factors), text="call")  # f(x), or a product
             else:
-                return _flat("*", factors)
+                return flat("*", factors)
 
     def _juxtapose(self, factors: list[Node], right: Node) -> None:
         # 3 1/2 is a mixed number only where a whole number stands before a proper fraction.
@@ -189,7 +164,7 @@ class _Parser:
         factors.append(right)
 
     def _starts_factor(self, token: str | None) -> bool:
-        if token is None or token in _NOT_FACTORS or _relation(token) is not None:
+        if token is None or token in _NOT_FACTORS or relation_of(token) is not None:
             return False
         if token == "|":
             return self.bars == 0
@@ -296,12 +271,12 @@ class _Parser:
             raise Unreadable("too many digits") from None
         if self.take("_") is None:
             return node
-        base = self._group_text() if self.take("{") else (self.take() or "")
+        base = self.group_text() if self.take("{") else (self.take() or "")
         return Node("base", (node,), text=base)
 
     def _variable(self, name: str) -> Node:
         if self.take("_") is not None:
-            script = self._group_text() if self.take("{") else (self.take() or "")
+            script = self.group_text() if self.take("{") else (self.take() or "")
             name = f"{name}_{script}"
         while self.take("'") is not None:
             name += "'"
@@ -339,15 +314,23 @@ class _Parser:
             return Node("fn", (node,), text="floor" if token == "\\lfloor" else "ceil")
         if token == "\\emptyset":
             return Node("set")
-        if token in ("\\boxed", "\\fbox", "\\overline", "\\bar", "\\vec", "\\overrightarrow"):
+        if token in (
+            "\\boxed",
+            "\\fbox",
+            "\\underline",
+            "\\overline",
+            "\\bar",
+            "\\vec",
+            "\\overrightarrow",
+        ):
             return self._argument()
         if token in CONSTANTS:
             return Node("const", text=CONSTANTS[token])
         if token in _ACCENTS:
             return self._accented(token)
         if token == "\\begin":
-            return self._environment()
-        if token in _NOT_FACTORS or _relation(token) is not None:
+            return environment(self)
+        if token in _NOT_FACTORS or relation_of(token) is not None:
             raise Unreadable(f"unexpected {token}")
         return self._variable(token)
 
@@ -384,66 +367,24 @@ class _Parser:
                 if self.peek() in ("(", "["):
                     break
                 factors.append(self.power())
-            argument = _flat("*", factors)
+            argument = flat("*", factors)
         if power == _MINUS_ONE and name in ("sin", "cos", "tan"):
             name, power = f"arc{name}", None
         result = Node("fn", (argument, *base), text=name)
         return result if power is None else Node("^", (result, power))
 
-    def _group_text(self) -> str:
+    def group_text(self) -> str:
         words = []
         while (token := self.take()) not in ("}", None):
             words.append(str(token).removeprefix("word:"))
         return "".join(words)
 
-    def _environment(self) -> Node:
-        self.need("{")
-        kind = self._group_text()
-        if kind == "array" and self.take("{"):
-            self._group_text()
-        if kind in ("cases", "aligned", "align", "gathered"):
-            rows = self._rows(self._line)
-            return Node("list", tuple(part for row in rows for part in row))
-        if not kind.endswith("matrix") and kind != "array":
-            raise Unreadable(f"unknown environment {kind}")
-        if kind == "vmatrix":
-            raise Unreadable("a determinant")
-        rows = self._rows(self.sum)
-        flat = tuple(node for row in rows for node in row)
-        return Node("matrix", flat, text=",".join(str(len(row)) for row in rows))
 
-    def _line(self) -> Node:
-        r"""A line of a system of equations; the signs \& only align it."""
-        while self.take("&") is not None:
-            pass
-        parts, relations = [self.union()], []
-        while (relation := _relation(self.peek())) is not None:
-            self.place += 1
-            self.take("&")
-            relations.append(relation)
-            parts.append(self.union())
-        self.take(",")
-        return parts[0] if not relations else Node("rel", tuple(parts), text=" ".join(relations))
-
-    def _rows(self, cell: Callable[[], Node]) -> list[list[Node]]:
-        """Cells between & in lines between \\\\, up to the environment's end."""
-        rows: list[list[Node]] = [[]]
-        while self.peek() != "\\end":
-            rows[-1].append(cell())
-            if self.take("\\\\") is not None and self.peek() != "\\end":
-                rows.append([])
-            elif self.peek() not in ("&", "\\end"):
-                raise Unreadable("an environment that does not end")
-            self.take("&")
-        self.place += 1
-        self.need("{")
-        self._group_text()
-        return rows
-
-
-def _flat(op: str, parts: list[Node]) -> Node:
-    """A sum or product of any number of parts; one part stands for itself."""
-    return parts[0] if len(parts) == 1 else Node(op, tuple(parts))
+def _is_function(node: Node) -> bool:
+    r"""f, or f^{-1}."""
+    return node.op == "var" or (
+        node.op == "^" and node.operands[0].op == "var" and node.operands[1] == _MINUS_ONE
+    )
 
 
 def _spread(node: Node) -> tuple[Node, ...]:

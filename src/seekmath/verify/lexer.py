@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 _DROPPED = set(
     "left right displaystyle textstyle limits big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr"
     " Biggl Biggr middle quad qquad enspace thinspace rm bf it mathrm text phantom nonumber"
-    " hspace vspace ldots cdots dots checkmark".split()
+    " hspace vspace ldots cdots dots checkmark mathbf boldsymbol bm mathit mathsf textbf bf".split()
 )
 _SEPARATORS = {"and", "or", "和", "或", "与", "及", "、"}
 _ALIASES = {
@@ -117,3 +117,12 @@ def _name(run: str) -> list[str]:
             return [*_name(joined[1]), ",", joined[3]] if joined[1] else [",", joined[3]]
         return [f"word:{run.casefold()}"]
     return list(run)
+
+
+def relation_of(token: str | None) -> str | None:
+    """The relation that a token stands for; ``in`` and ``to`` only as commands."""
+    if token is None:
+        return None
+    if token.startswith("\\"):
+        return RELATIONS.get(token[1:])
+    return None if token.isalpha() and token.isascii() else RELATIONS.get(token)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from seekmath.verify.latex import Node
+from seekmath.verify.tree import Node
 
 Rows = list[list[Node]]
 Operand = Rows | Node  # a matrix or a scalar
@@ -25,6 +25,17 @@ def bracketed(node: Node) -> Node:
         return node
     flat = tuple(entry for row in rows for entry in row.operands)
     return Node("matrix", flat, text=",".join(str(len(row.operands)) for row in rows))
+
+
+def vector_beside(other: Node, node: Node) -> Node:
+    """``(1, 2)`` as a column or row where the other is one; any other node as it is."""
+    count = len(node.operands)
+    if node.op != "tuple" or node.text != "()" or other.op != "matrix":
+        return node
+    column = ",".join(["1"] * count)
+    if count <= _MOST_ENTRIES and other.text in (column, str(count)):
+        return Node("matrix", node.operands, text=other.text)
+    return node
 
 
 def as_matrix(node: Node) -> Rows | None:

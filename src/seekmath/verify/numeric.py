@@ -3,9 +3,9 @@
 import random
 from fractions import Fraction
 
-from seekmath.verify.latex import Node
 from seekmath.verify.matrices import is_matrix
 from seekmath.verify.precise import Precise
+from seekmath.verify.tree import Node
 from seekmath.verify.value import Floats, NoValue, Point, TooMuchWork, Value, Work, value, variables
 
 _POINTS = 4

@@ -9,6 +9,7 @@ _MATH_WORDS = (
     "and or sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log lg exp sqrt pi frac"
     " infty infinity to cm mm km kg ft mph percent percentage pct dollars degrees miles meters"
     " hours minutes inches feet grams liters seconds units square cubic per days cents"
+    " thousand million billion trillion"
 )
 _COMMAND = r"\\(?:begin|end)\s*\{[a-z*]+\}(?:\{[clr|]+\})?|\\[A-Za-z]+"
 # A word is prose unless it is a command, a unit, or a name of at most three letters.
@@ -23,7 +24,7 @@ _DIGITS = r"(?:\d{1,3}(?:[,，]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?"
 # 3/4, 4分之3, 1又3/4, 5.2万: Chinese writes parts and myriads behind a number.
 NUMBER = (
     rf"(?<![A-Za-z\d.\\])[-−－负]?[$€£¥]?\s?{_DIGITS}(?:又\d+)?"
-    r"(?:\s*/\s*\d+|分之\d+)?(?:\s*\\?%|\s?[万亿])?"
+    r"(?:\s*/\s*\d+|分之\d+)?(?:\s*\\?%|\s?[万亿]|\s(?:thousand|million|billion|trillion)\b)?"
 )
 _DOLLARS = r"\$\$(?P<d2>.+?)\$\$|(?<!\\)\$(?P<d1>(?:[^$\\]|\\.)+?)\$(?!\d)"
 _BRACKETS = r"\\\((?P<b1>.{1,2000}?)\\\)|\\\[(?P<b2>.{1,2000}?)\\\]"
@@ -94,6 +95,7 @@ def candidates(text: str) -> list[tuple[int, str]]:
 def value_of(line: str) -> str | None:
     """What a statement says: "The total is $12$ dollars, so …" says 12."""
     line = line[:600].replace('\\"', "").replace('"', "").strip(" \t*:：~≈")
+    line = re.sub(r"^([$\d.,]+)(\**)!(?=\**$)", r"\1\2", line)  # an exclamation, no factorial
     line = _LEAD.sub("", line, count=1) if _LEAD.match(line) else line
     line = re.sub(r",? as (?:desired|required|claimed|needed|wanted|expected)\W*$", "", line)
     sentence = _sentence(line)

@@ -1,12 +1,15 @@
 """What relations say: chains without their detours, names before ``=``, ranges as intervals."""
 
 from dataclasses import replace
+from fractions import Fraction
 
-from seekmath.verify.latex import Node
-from seekmath.verify.value import variables
+from seekmath.verify.tree import Node
+from seekmath.verify.value import NoValue, TooMuchWork, Work, value, variables
 
 TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 _INFINITY = Node("const", text="inf")
+_PARTS = frozenset("abcdkmnpqrs")
+_BOUND = 100  # work that the bound of an interval may take
 
 
 def settled(node: Node) -> Node:
@@ -31,16 +34,28 @@ def settled(node: Node) -> Node:
         return parts[1]
     if relations == ["="] and is_name(parts[1]) and not is_name(parts[0]):
         parts = (parts[1], parts[0])
+    if relations == ["="] and parts[1].op == "list":  # y = ±x
+        return Node(
+            "list", tuple(Node("rel", (parts[0], one), text="=") for one in parts[1].operands)
+        )
     return Node("rel", parts, text=" ".join(relations))
 
 
 def said(left: Node, right: Node) -> tuple[Node, Node]:
     """``x = 5`` beside ``5``: a name on one side only says what is meant."""
-    if is_assignment(left) and not has_relation(right):
+    if (is_assignment(left) or _is_sum_of_names(left, right)) and not has_relation(right):
         return left.operands[1], right
-    if is_assignment(right) and not has_relation(left):
+    if (is_assignment(right) or _is_sum_of_names(right, left)) and not has_relation(left):
         return left, right.operands[1]
     return left, right
+
+
+def _is_sum_of_names(node: Node, other: Node) -> bool:
+    """m + n = 7, which says 7: competitions ask for it. x + y = 7 is the equation of a line."""
+    if node.op != "rel" or node.text != "=" or node.operands[0].op != "+" or variables(other):
+        return False
+    parts = node.operands[0].operands
+    return all(part.op == "var" and part.text in _PARTS for part in parts)
 
 
 def is_name(node: Node) -> bool:
@@ -49,9 +64,17 @@ def is_name(node: Node) -> bool:
         return node.text in ("e", "i")
     if node.op in ("var", "fn"):
         return bool(variables(node))
+    if node.text == "call":  # f(x), f(2), P(X > 1), f^{-1}(x); not f(x + 1)
+        return _is_argument(node.operands[1])
     if node.op in ("*", "/", "tuple", "abs", "rel"):
         return all(is_name(part) for part in node.operands)
     return node.op == "^" and node.operands[0].op == "var" and node.operands[0].text == "\\angle"
+
+
+def _is_argument(node: Node) -> bool:
+    if node.op in ("tuple", "rel"):
+        return all(map(_is_argument, node.operands))
+    return is_name(node) or not variables(node)
 
 
 def same_call(left: Node, right: Node) -> bool:
@@ -78,13 +101,16 @@ def has_relation(node: Node) -> bool:
 def as_interval(node: Node) -> Node:
     """A relation on one name as an interval; a list of them as a union; else the node itself."""
     if node.op == "list" and all(part.op == "rel" for part in node.operands):
-        return Node("union", tuple(as_interval(settled(part)) for part in node.operands))
+        return _both(tuple(as_interval(settled(part)) for part in node.operands))
     if node.op != "rel":
         return node
     parts, relations = list(node.operands), node.text.split()
     if relations[0] in (">", ">="):
         parts.reverse()
         relations = [TURNED.get(relation, "") for relation in reversed(relations)]
+    if relations == ["!="] and is_name(parts[0]) and not is_name(parts[1]):
+        sides = (Node("neg", (_INFINITY,)), parts[1]), (parts[1], _INFINITY)
+        return Node("union", tuple(Node("tuple", side, text="()") for side in sides))
     if not set(relations) <= {"<", "<="}:
         return node
     if len(parts) == 2:
@@ -100,6 +126,31 @@ def as_interval(node: Node) -> Node:
         return _around_zero(parts, relations)
     brackets = ("[" if relations[0] == "<=" else "(") + ("]" if relations[1] == "<=" else ")")
     return Node("tuple", (parts[0], parts[2]), text=brackets)
+
+
+def as_segment(node: Node) -> Node:
+    """x >= 1 and x <= 3 as the one interval that it says; any other node as it is."""
+    found = as_interval(node) if node.op == "list" else node
+    return found if found.op == "tuple" else node
+
+
+def _both(parts: tuple[Node, ...]) -> Node:
+    """x >= 1 and x <= 3 is [1, 3]; x < 1 or x > 3, which do not meet, is their union."""
+    rays = sorted(parts, key=lambda part: part.operands[:1] == (Node("neg", (_INFINITY,)),))
+    if len(parts) == 2 and all(part.op == "tuple" for part in parts):
+        (low, above), (below, high) = (part.operands for part in rays)
+        if above == _INFINITY and below == Node("neg", (_INFINITY,)) and _less(low, high):
+            return Node("tuple", (low, high), text=rays[0].text[0] + rays[1].text[1])
+    return Node("union", parts)
+
+
+def _less(low: Node, high: Node) -> bool:
+    try:
+        difference = value(Node("+", (high, Node("neg", (low,)))), {}, Work(_BOUND))
+    except (NoValue, TooMuchWork):
+        return False
+    real = difference if isinstance(difference, Fraction) else complex(difference).real
+    return real > 0
 
 
 def _around_zero(parts: list[Node], relations: list[str]) -> Node:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from seekmath.verify.latex import Node
+from seekmath.verify.tree import Node
 
 # Beyond these nothing that people write as an answer is meant: refused before it is computed.
 _MAX_BITS = 40_000
