@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seekmath.verify.extract import extract_answer
+from seekmath.verify.grade import grade
 
 FOUND = [
     (r"so \boxed{\frac{1}{2}} it is", r"\frac{1}{2}", "boxed"),
@@ -104,3 +105,8 @@ def test_what_the_answer_is_not_is_no_answer(text):
 def test_an_exclamation_is_no_factorial():
     assert extract_answer("The correct answer is 7!").answer == "7"
     assert extract_answer(r"The correct answer is $7!$").answer == "7!"
+
+
+def test_colours_hide_no_answer():
+    assert grade("(4,-2,3)", r"\color{blue}{(4,-2,3)}").verdict
+    assert not grade("6152", r"{\color{red}6152 i}").verdict

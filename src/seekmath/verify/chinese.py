@@ -6,10 +6,10 @@ _DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两
 _PLACES = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "亿": 10**8}
 _NUMERAL = "[零一二三四五六七八九十百千万亿两〇]{1,60}(?:点[零一二三四五六七八九〇]{1,60})?"
-_PART = rf"(?:{_NUMERAL}|\d+(?:\.\d+)?)"
+_PART = rf"(?:{_NUMERAL}|\d{{1,40}}(?:\.\d{{1,40}})?)"
 _FRACTION = re.compile(rf"(?:({_PART})又)?({_PART})分之({_PART})")
-_SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*(万|亿)")
-_MIXED = re.compile(r"(\d+)又\s?(\d+)\s?/\s?(\d+)")
+_SCALED = re.compile(r"(\d{1,40}(?:\.\d{1,40})?)\s?(万|亿)")
+_MIXED = re.compile(r"(\d{1,40})又\s?(\d{1,40})\s?/\s?(\d{1,40})")
 _WHOLE = re.compile(_NUMERAL)
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from seekmath.verify.chinese import chinese_numbers
 from seekmath.verify.english import english_numbers, scaled
 from seekmath.verify.units import Unit, chinese_unit, unit_of
-from seekmath.verify.writings import TEXT, named_set, rewritten
+from seekmath.verify.writings import TEXT, named_set, rewritten, unwrapped, without_end
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ _BASE_IN_WORDS = re.compile(
 )
 _IN_DEGREES = re.compile(r"(?<=\d)\s?(?:°|\^\s?\{?\s?\\circ\s?\}?)$")
 _MODULUS = re.compile(r"(?>\s*)\(?\s?\\?(?:pmod|bmod|mod)(?![a-z])\s?\{?\s?(\d{1,9})\s?\}?\s?\)?$")
+# Signs that letters, digits and spaces alone do not stand for.
+_MATHEMATICS = re.compile(r"[\\^_=<>/*+|()\[\],:]|\.\d|-\s?\d|(?:\d|\b[A-Za-z])\s*!")
 _MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
 _BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
 _MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")
@@ -79,10 +81,10 @@ def clean(text: str) -> Clean:
     text = re.sub(r"\s+", " ", _unicode(text)).lstrip(" :").strip()
     if "\\\\" in text and "\\begin" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
-    text = rewritten(text)
+    text = rewritten(unwrapped(without_end(text)))
     text = re.sub(r"^(?:\\(?:displaystyle|textstyle)|\\[,;:! ]|\s)+(?![A-Za-z])", "", text)
     money = _DOLLARS.search(text) is not None
-    text = _unnested(_DELIMITERS.sub("", text))
+    text = _unnested(without_end(_DELIMITERS.sub("", text)))
     text = _thousands(re.sub(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
     text = _MODULE.sub("", _MONEY.sub("", text))
     text = _HALF_DAY.sub(lambda match: f" {(match[1] or match[2]).lower()}m", text)
@@ -221,8 +223,6 @@ def _unwrapped(text: str) -> str:
 def words(text: str) -> str:
     """A text answer for comparison: letters, digits and Chinese characters only, lower case."""
     text = re.sub(rf"(?:{TEXT}|\\boxed)(?![A-Za-z])|\\[ ,;!]|[$~]", " ", text)
-    if re.search(
-        r"[\\^_=<>/*+|(){}\[\],:]|\.\d|(?:\d|\b[A-Za-z])\s*!", re.sub(r"[{}]|[.。]\s*$", "", text)
-    ):
+    if _MATHEMATICS.search(re.sub(r"[{}]|[.。]\s*$", "", text)):
         return ""
     return re.sub(r"[^\w]", "", unicodedata.normalize("NFKC", text)).casefold()

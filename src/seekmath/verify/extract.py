@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from seekmath.verify.choices import LETTERS, joined, last_letter, letters_of, repeated
 from seekmath.verify.closing import last_value
 from seekmath.verify.prose import is_formula, value_of
+from seekmath.verify.writings import closing
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ _MOST_READ = 100_000
 _MOST_BOXES = 20
 _FINAL = re.compile(r"final\s+answer\s*(?:is|:|=|\*\*)\s*:?\s*", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?:answer\s*(?:is(?!n['’]t|\s+not\b)|(?:would|should|must|will)\s+be|:|="
+    r"(?:answer\s*(?:is(?!n['’]t|\s+not\s+[-\d$\\(])|(?:would|should|must|will)\s+be|:|="
     r"|to\b[^.:\n]{0,60}?\bis)|^[ \t]*A[ \t]*:"
     r"|^答\s*[:：]|答案应?该?\s*(?:是|为|：|:)|故选|应选|因此选|所以选|故答案为)\s*[:：]?\s*",
     re.IGNORECASE | re.MULTILINE,
@@ -167,21 +168,12 @@ def all_boxed(text: str) -> list[tuple[int, int, str]]:
     for match in _BOX.finditer(text):
         if match.start() < end:
             continue
-        close = _closing(text, match.end())
+        close = closing(text, match.end())
         if close is None:
             break  # what follows an open brace is inside it
         end = close + 1
         found.append((match.start(), end, text[match.end() : close].strip()))
     return found
-
-
-def _closing(text: str, place: int) -> int | None:
-    depth = 1
-    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, place):
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth == 0:
-            return match.start()
-    return None
 
 
 def final_marks(text: str) -> list[str]:

@@ -21,6 +21,7 @@ from seekmath.verify.equal import DEFAULT, equal
 from seekmath.verify.extract import all_boxed, extract_answer
 from seekmath.verify.hedges import hedged
 from seekmath.verify.prose import candidates, is_formula
+from seekmath.verify.writings import without_colour
 
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")  # GSM8K's annotations
 _MOST_READ = 100_000
@@ -56,7 +57,7 @@ def grade(
     if gold_answer is None:
         return Grade(None, None, "the gold text holds no answer")
     # The end of an output says what it means; megabytes before it are not read.
-    said = _CALCULATOR.sub("", prediction[-_MOST_READ:])
+    said = without_colour(_CALCULATOR.sub("", prediction[-_MOST_READ:]))
     found = extract_answer(said, choices)
     if found.answer is None:
         return Grade(False, None, "no answer found")
@@ -71,7 +72,7 @@ def grade(
 
 def gold_of(gold: str, choices: list[str] | None = None) -> str | None:
     """The bare gold answer; a gold text may be a worked solution."""
-    gold = _CALCULATOR.sub("", gold).strip()
+    gold = without_colour(_CALCULATOR.sub("", gold)).strip()
     if choices and len(gold) <= 40:
         return letters_of(gold, choices) or None
     if choices or "\\boxed" in gold or "####" in gold:

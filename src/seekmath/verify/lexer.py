@@ -93,7 +93,7 @@ def _command(name: str) -> list[str]:
 def _words(text: str) -> list[str]:
     """The content of a text command: connecting words separate, one word is a name."""
     found: list[str] = []
-    for part in re.findall(r"[A-Za-z]+|[\u4e00-\u9fff、]+|[\d.,:()/+-]|\S", text):
+    for part in re.findall(r"[A-Za-z]+|[\u4e00-\u9fff、]+|\d+(?:\.\d+)?|\S", text):
         if part.lower() in _SEPARATORS or part in (",", ";"):
             found.append(",")
         elif part.isalpha():

@@ -6,7 +6,12 @@ Every rule is a search in linear time over the text of one answer.
 import re
 
 TEXT = r"\\(?:text|mathrm|mbox|textbf|textnormal|textrm|mathbf|rm|operatorname)"
-_COLOUR = re.compile(r"\\(?:text|math)?color\s*(?:\[[a-z]*\])?\s*\{[^{}]*\}|\\#(?=\s?\d)")
+COLOUR = re.compile(r"\\(?:text|math)?color\s*(?:\[[a-z]*\])?\s*\{[^{}]*\}|\\#(?=\s?\d)")
+_WRAPPER = re.compile(
+    r"(?:\\displaystyle\s?)?(?:\\(?:mathbf|boldsymbol|bm|textbf|underline|boxed|fbox)\s?)?\{"
+)
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_MOST_WRAPPERS = 8
 # (C) before the answer itself, as competitions print it
 _LETTER = re.compile(rf"^{TEXT}\s*\{{\s*\([A-J]\)\s*\}}(?:\\[ ,;:!]|\\q?quad|[~\s:])*(?=[^\s.])")
 _UNIT_FRACTION = re.compile(
@@ -25,7 +30,7 @@ _COMBINATIONS = re.compile(
 )
 _SYSTEM = re.compile(
     r"^\\left\s?(?:\\\{|\\lbrace)\s?\\begin\{array\}\s?(?:\{[lcr ]*\})?(.*)"
-    r"\\end\{array\}\s?(?:\\right\s?\.)?$"
+    r"\\end\{array\}\s?(?:\\right\s?\.?)?$"
 )
 _REPEATING = re.compile(
     r"(\d{0,40})\.(\d{0,40})\s?"
@@ -46,10 +51,49 @@ _NOTHING = re.compile(
 )
 
 
+def unwrapped(text: str) -> str:
+    r"""What stands inside braces, bold, underlining or boxes around the whole text."""
+    for _ in range(_MOST_WRAPPERS):
+        wrapper = _WRAPPER.match(text)
+        if wrapper is None or closing(text, wrapper.end()) != len(text) - 1:
+            return text
+        text = text[wrapper.end() : -1].strip()
+    return text
+
+
+def without_end(text: str) -> str:
+    """The text without the spaces and stops at its end."""
+    while text != (shorter := _shorter(text)):
+        text = shorter
+    return text
+
+
+def _shorter(text: str) -> str:
+    text = text.rstrip(" .。,;~")
+    for end in ("\\", "\\!", "\\:", "\\quad", "\\qquad"):
+        text = text.removesuffix(end)
+    return text
+
+
+def closing(text: str, place: int) -> int | None:
+    """Where the brace that is open at ``place`` closes."""
+    depth = 1
+    for match in _BRACE.finditer(text, place):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth == 0:
+            return match.start()
+    return None
+
+
+def without_colour(text: str) -> str:
+    r"""The text without \color{…} and its like, whose words say nothing."""
+    return COLOUR.sub("", text) if "color" in text else text
+
+
 def rewritten(text: str) -> str:
     """The text in the writings that the parser knows; most texts come back as they are."""
     if "\\" in text:
-        text = _LETTER.sub("", _COLOUR.sub("", text).strip())
+        text = _LETTER.sub("", COLOUR.sub("", text).strip())
         text = _SYSTEM.sub(r"\\begin{cases}\1\\end{cases}", text)
         text = _UNIT_FRACTION.sub(r"\\text{\1/\2}", text)
         text = _OVER.sub(_over, text)
