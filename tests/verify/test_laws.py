@@ -174,7 +174,8 @@ def test_a_deep_stack_costs_a_verdict_only():
         r"\sqrt{2}^{99999999}", "(" + "+".join(rf"\sqrt{{{n}}}" for n in range(2000)) + ")",
         r"\binom{4000}{2000}" * 800, r"\{" + ",".join(rf"\sqrt{{{n}}}" for n in range(900)) + r"\}",
         "000" * 6600 + r"个\]", "^万e5" + "000 " * 1900 + r"\sin",
-        r"\mathbf{" * 2000 + "1" + "}" * 2000, r"x \ge 1, x \le 3, " * 1000 + "1", r"\," * 9000 + "1" + r"\," * 9000,
+        r"\mathbf{" * 2000 + "1" + "}" * 2000, r"x \ge 1, x \le 3, " * 1000 + "1",
+        r"\," * 9000 + "1" + r"\," * 9000,
     ],
     ids=range(36),
 )  # fmt: skip
