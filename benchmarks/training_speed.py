@@ -1,7 +1,8 @@
 """Training tokens per CPU second on packed rows: ours, the Hugging Face Trainer, a plain loop.
 
 The same Llama (width 128, 256, or 100M parameters), the same rows of packed documents, AdamW, one
-thread; ours and both peers alternate. The Trainer keeps attention inside documents by position ids,
+thread. Each is a process of its own, as its user would run it (how ours has memory kept, it alone
+has); they take turns, and what a first run compiles or loads is not timed. The Trainer keeps attention inside documents by position ids,
 as we do; the plain loop is written in the manner of nanochat's: a small module, causal attention
 over the whole row, cross-entropy on whole logits, fused AdamW, nothing else.
 
@@ -11,9 +12,12 @@ over the whole row, cross-entropy on whole logits, fused AdamW, nothing else.
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +36,7 @@ from seekmath.train.loop import Hooks, Pace, train
 from seekmath.train.settings import LanguageSettings
 from seekmath.train.trainee import Trainee
 
+MARK = "seconds of a run: "
 SIZES = {"128": ("tiny", 1536), "256": ("small", 1536), "100m": ("125m", 32_000)}
 
 
@@ -217,46 +222,94 @@ def plain_loop(config: ModelConfig, batches: list[Rows], precision: str) -> floa
 WORKS = {"seekmath": ours, "trainer": hf_trainer, "plain loop": plain_loop}
 
 
+def work_of(asked: argparse.Namespace, size: str) -> tuple[ModelConfig, list[Rows]]:
+    """The model and the rows of each step: one before the clock starts, one after it stops."""
+    name, vocab = SIZES[size]
+    config = replace(sized(name, vocab, asked.context), rope_theta=1e4)
+    steps = asked.steps + 2
+    shard = shard_of(vocab, (steps * asked.rows + 1) * asked.context, asked.document)
+    batches = [
+        stack([stream_row(shard, step * asked.rows + n, asked.context) for n in range(asked.rows)])
+        for step in range(steps)
+    ]
+    return config, batches
+
+
+def run_one(asked: argparse.Namespace) -> None:
+    """One hand: for each line "size precision" that comes in, the seconds of a run."""
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        size, precision = line.split()
+        seconds = WORKS[asked.one](*work_of(asked, size), precision)
+        print(f"{MARK}{seconds}", flush=True)
+
+
+class Hand:
+    """A process that trains when it is told to."""
+
+    def __init__(self, work: str) -> None:
+        command = [sys.executable, *sys.argv, "--one", work]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, size: str, precision: str) -> float:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{size} {precision}\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith(MARK):
+                return float(line.removeprefix(MARK))
+        raise SystemExit("a hand ended before its time")
+
+    def end(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def compare(asked: argparse.Namespace, size: str, precision: str) -> dict[str, Any]:
+    """One row of the result."""
+    hands = {work: Hand(work) for work in WORKS}
+    for hand in hands.values():
+        hand.run(size, precision)
+    seconds: dict[str, list[float]] = {work: [] for work in WORKS}
+    for _ in range(asked.rounds):
+        for work, hand in hands.items():
+            seconds[work].append(hand.run(size, precision))
+    for hand in hands.values():
+        hand.end()
+    timed = asked.steps * asked.rows * asked.context
+    speed = {w: round(timed / statistics.median(s)) for w, s in seconds.items()}
+    return {
+        "tokens_per_cpu_s": speed,
+        "seconds": {w: [round(x, 3) for x in s] for w, s in seconds.items()},
+        "times_trainer": round(speed["seekmath"] / speed["trainer"], 2),
+        "times_plain_loop": round(speed["seekmath"] / speed["plain loop"], 2),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", nargs="*", default=["128", "256"])
-    parser.add_argument("--precision", nargs="*", default=["fp32", "bf16"])
+    parser.add_argument("--size", nargs="*", choices=list(SIZES), default=["128", "256"])
+    parser.add_argument(
+        "--precision", nargs="*", choices=["fp32", "bf16"], default=["fp32", "bf16"]
+    )
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--context", type=int, default=256)
     parser.add_argument("--document", type=int, default=66)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", choices=list(WORKS), help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    torch.set_num_threads(1)
+    if asked.one:
+        run_one(asked)
+        return
     found = {}
     for size in asked.size:
-        name, vocab = SIZES[size]
-        config = sized(name, vocab, asked.context)
-        config = replace(config, rope_theta=1e4)
-        tokens = (asked.steps + 2) * asked.rows * asked.context
-        shard = shard_of(vocab, tokens + asked.context, asked.document)
-        batches = [
-            stack(
-                [
-                    stream_row(shard, step * asked.rows + row, asked.context)
-                    for row in range(asked.rows)
-                ]
-            )
-            for step in range(asked.steps + 2)
-        ]
         for precision in asked.precision:
-            seconds = {work: [] for work in WORKS}
-            for _ in range(asked.rounds):
-                for work, run in WORKS.items():
-                    seconds[work].append(run(config, batches, precision))
-            timed = asked.steps * asked.rows * asked.context
-            speed = {w: round(timed / statistics.median(s)) for w, s in seconds.items()}
-            found[f"{size} {precision}"] = {
-                "tokens_per_cpu_s": speed,
-                "seconds": {w: [round(x, 3) for x in s] for w, s in seconds.items()},
-                "times_trainer": round(speed["seekmath"] / speed["trainer"], 2),
-                "times_plain_loop": round(speed["seekmath"] / speed["plain loop"], 2),
-            }
+            found[f"{size} {precision}"] = compare(asked, size, precision)
             print(size, precision, found[f"{size} {precision}"], flush=True)
     name = "training-speed" + ("-100m" if asked.size == ["100m"] else "")
     shape = {"rows": asked.rows, "context": asked.context, "document_tokens": asked.document}
