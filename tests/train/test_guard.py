@@ -32,6 +32,14 @@ def test_six_deviations_above_the_last_128_are_a_spike():
     assert guard.objection(-50.0, 0.0) == ""
 
 
+def test_a_gradient_that_clipping_leaves_alone_is_no_spike():
+    guard = Guard(LoopSettings(peak_lr=1.0, clip_norm=4.0))
+    steady(guard)
+    assert guard.objection(2.0, 4.0) == ""
+    assert guard.objection(2.0, 5.0).startswith("gradient norm 5 after")
+    assert guard.objection(3.5, 2.0).startswith("loss 3.5 after")
+
+
 def test_few_steps_judge_no_spike_and_new_data_begins_anew():
     guard = Guard(SETTINGS)
     steady(guard, 127)
