@@ -24,7 +24,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine.dedup_kernels import band_rows, flatten, keep_most_wanted, keep_unlike, unite
+from seekmath.mine.dedup_kernels import (
+    band_rows,
+    count_gone,
+    flatten,
+    keep_most_wanted,
+    keep_unlike,
+    unite,
+)
 from seekmath.mine.shuffle import Shuffle, partitions_for
 
 #: Drops: an equal URL, an equal text, a near-duplicate, or any of these kept by an earlier run.
@@ -144,9 +151,8 @@ def _count_drops(
     stands_N: NDArray[np.uint32], ours: int, reason: str, dropped: Counter[str]
 ) -> None:
     """Add the drops since the last count under ``reason``, or to those that an earlier run made."""
-    gone = stands_N[:ours] != np.arange(ours, dtype=np.uint32)
-    by_earlier = int((stands_N[:ours] >= ours).sum()) if ours < len(stands_N) else 0
-    new = int(gone.sum()) - sum(dropped.values())
+    gone, by_earlier = count_gone(stands_N, ours)
+    new = gone - sum(dropped.values())
     dropped[reason] += new - (by_earlier - dropped["earlier_run"])
     dropped["earlier_run"] = by_earlier
 
@@ -212,7 +218,7 @@ class _Work:
 
     def _groups(self) -> NDArray[np.uint32]:
         """The forest of pages that share bands, over the pages left."""
-        left = int((self.stands_N == np.arange(len(self.stands_N))).sum())
+        left = len(self.stands_N) - count_gone(self.stands_N, len(self.stands_N))[0]
         partitions = partitions_for(64 * left * self.plan.bands, self.plan.memory_bytes)
         with Shuffle(self.scratch / "bands", partitions, 2) as shuffle:
             for number, pages in enumerate(self.inputs):

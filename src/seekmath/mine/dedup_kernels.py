@@ -73,6 +73,16 @@ def unite(rows_n2: NDArray[np.uint64], parent_N: NDArray[np.uint32]) -> None:
 
 
 @kernel
+def count_gone(stands_N: NDArray[np.uint32], ours: int) -> tuple[int, int]:
+    """Of the first ``ours`` pages, for how many another stands, and for how many a later one."""
+    gone = by_later = 0
+    for page in range(ours):
+        gone += stands_N[page] != page
+        by_later += stands_N[page] >= ours
+    return gone, by_later
+
+
+@kernel
 def flatten(parent_N: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Let every page point at the root of its tree; which pages share a tree with another."""
     shared_N = np.zeros(len(parent_N), np.bool_)

@@ -42,8 +42,9 @@ KEPT = pa.schema(
 )
 FOLDER = "kept"
 _STANDING = pa.schema([("root", pa.uint32()), ("url", pa.string())])
-#: URLs of duplicates that are sorted at a time; about 300 bytes each while they are.
-_URLS_A_PARTITION = 1_000_000
+#: URLs of duplicates that are sorted at a time, about 300 bytes each while they are: so many where
+#: that makes 64 partitions at most, else ten times as many.
+_URLS_A_PARTITION, _MOST_SMALL = 100_000, 64
 _LONGEST = 1023
 
 
@@ -205,7 +206,8 @@ def _write_kept(
     partition for a range of shards.
     """
     dropped = sum(stands.dropped.values())
-    partitions = min(len(names), 1 + dropped // _URLS_A_PARTITION)
+    small = min(_MOST_SMALL, 1 + dropped // _URLS_A_PARTITION)
+    partitions = min(len(names), max(small, 1 + dropped // (10 * _URLS_A_PARTITION)))
     bounds = np.linspace(0, len(names), partitions + 1).astype(int).tolist()
     files = [scratch / f"standing-{at}.parquet" for at in range(partitions)]
     with ExitStack() as stack:

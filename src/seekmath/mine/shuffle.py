@@ -16,12 +16,18 @@ from seekmath.mine.compiled import kernel
 #: A row is its key, mixed, and w - 1 more numbers.
 Rows = NDArray[np.uint64]
 _MOST_PARTITIONS = 512
+# Partitions are smaller than the budget while that makes no more than this many of them.
+_SMALL_BYTES, _MOST_SMALL = 24 << 20, 64
 _BATCH = 1 << 17
 
 
 def partitions_for(total_bytes: int, budget_bytes: int) -> int:
-    """The power of two of partitions of which each fits the budget; at most 512."""
-    wanted = max(1, -(-total_bytes // max(budget_bytes, 1)))
+    """The power of two of partitions of which each fits the budget; at most 512.
+
+    Up to 64 they are of 24 MiB at most, so that a million pages take hardly more than ten thousand.
+    """
+    small = min(-(-total_bytes // _SMALL_BYTES), _MOST_SMALL)
+    wanted = max(1, small, -(-total_bytes // max(budget_bytes, 1)))
     return min(1 << (wanted - 1).bit_length(), _MOST_PARTITIONS)
 
 
