@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from seekmath.core.files import BadInput, read_json
+from seekmath.core.files import BadInput, read_json, write_json
 from seekmath.core.job import Job
 from seekmath.core.records import DOCUMENT
 from seekmath.mine import rounds
@@ -108,12 +108,40 @@ def test_the_corpus_is_read_by_datasets_duckdb_and_polars(mined):
 
 
 def test_a_plan_is_proportional_to_pages(mined):
-    small, large = (plan(mined, pages, 0, 10, 8) for pages in (1e6, 1e9))
+    small, large = (plan([mined], pages, 0, 10, 8) for pages in (1e6, 1e9))
     for part in ("storage_gb", "core_hours"):
         key = "shards" if part == "storage_gb" else "extract"
         assert large[part][key] == pytest.approx(1000 * small[part][key], rel=0.05, abs=30)
     assert large["shuffle_gb"] == 1e9 * (32 + 16 * 14) / 1e9
-    assert plan(mined, 40e9, 0, 10, 8)["runs"] == 10
+    assert plan([mined], 40e9, 0, 10, 8)["runs"] == 10
+
+
+def test_a_plan_from_two_sizes_leaves_out_what_does_not_depend_on_pages(mined, tmp_path):
+    def run_of(name, pages_a_shard):
+        run = shutil.copytree(mined, tmp_path / name)
+        for path in run.glob("manifests/extract/[0-9]*.json"):
+            write_json(path, {**read_json(path), "pages": pages_a_shard})
+        for path in run.glob("manifests/**/.cost-*.json"):
+            write_json(path, {**read_json(path), "cpu_s": 3.0 + 0.001 * pages_a_shard})
+        return run
+
+    small, large = run_of("small", 1000), run_of("large", 5000)
+    found = plan([large, small], 1e7, 0, 10, 8)
+    assert found == plan([small, large], 1e7, 0, 10, 8)
+    assert found["core_hours"]["extract"] == pytest.approx(0.001 * 1e7 / 3600, abs=0.01)
+    with pytest.raises(BadInput, match="must differ in size"):
+        plan([small, small], 1e7, 0, 10, 8)
+
+
+def test_training_is_planned_up_to_its_bound(mined):
+    hours = [plan([mined], pages, 0, 1, 1)["core_hours"]["train_all"] for pages in (1e8, 1e10)]
+    rounds, settings = read_json(mined / "rounds.json"), read_json(mined / "stage.json")["settings"]
+    trained = sum(one["seeds"] + one["negatives"] for one in rounds)
+    bound = len(rounds) * settings["seed_limit"] * (1 + settings["negatives_per_seed"])
+    took_s = sum(
+        read_json(path)["cpu_s"] for path in mined.glob("manifests/rounds/*/train_all/.cost-*.json")
+    )
+    assert hours == pytest.approx([took_s * bound / trained / 3600] * 2, rel=0.01, abs=0.01)
 
 
 def test_a_change_redoes_only_what_follows_from_it(small_world, mined, tmp_path):
