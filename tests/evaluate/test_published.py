@@ -57,6 +57,12 @@ def test_choices_are_told_apart(shared: Path):
     assert not several  # of MMLU; Gaokao-MathQA has questions with several right letters
 
 
+def test_a_file_of_another_split_is_named():
+    rows = [{"name": "a", "split": "valid", "statement": "Theorem a : True."}]
+    with pytest.raises(BadInput, match="no problem of the split 'test', only of valid"):
+        read_published("minif2f-test", rows, "statements.jsonl")
+
+
 def test_levels_and_subjects_are_kept():
     row = {"problem": "?", "solution": "\\boxed{1}", "level": "Level 5", "type": "Algebra"}
     problem = read_published("math", [row], "x").problems[0]

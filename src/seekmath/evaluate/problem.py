@@ -101,6 +101,10 @@ def needed(row: Row, field: str, where: str, hint: str = "") -> str:
     return text_of(value, f"{where}: {field}")
 
 
+class NoProblem(BadInput):
+    """A file without a single problem."""
+
+
 def whole(problems: Iterator[Problem], source: str, limit: int) -> list[Problem]:
     """The problems, at least one, with ids that differ."""
     found: list[Problem] = []
@@ -109,7 +113,7 @@ def whole(problems: Iterator[Problem], source: str, limit: int) -> list[Problem]
         if limit and len(found) == limit:
             break
     if not found:
-        raise BadInput(f"{source}: holds no problem")
+        raise NoProblem(f"{source}: holds no problem")
     if len({problem.id for problem in found}) < len(found):
         raise BadInput(f"{source}: two problems have the same id; ids must differ")
     return found

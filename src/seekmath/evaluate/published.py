@@ -14,6 +14,7 @@ from seekmath.core.files import BadInput
 from seekmath.evaluate.problem import (
     Benchmark,
     Kind,
+    NoProblem,
     Problem,
     Row,
     needed,
@@ -53,10 +54,12 @@ class Published:
 def read_published(name: str, rows: Iterable[Row], source: str, limit: int = 0) -> Benchmark:
     """The benchmark ``name`` from rows in its published format."""
     spec = PUBLISHED[name]
+    others: set[str] = set()
 
     def problems() -> Iterator[Problem]:
         for number, row in enumerate(rows, 1):
             if spec.split and row.get("split", spec.split) != spec.split:
+                others.add(str(row["split"]))
                 continue
             try:
                 problem = spec.convert(row, f"{source}:{number}")
@@ -67,7 +70,12 @@ def read_published(name: str, rows: Iterable[Row], source: str, limit: int = 0) 
                 ) from None
             yield renamed(problem, name, number)
 
-    return Benchmark(name, whole(problems(), source, limit), spec.kind, name)
+    try:
+        found = whole(problems(), source, limit)
+    except NoProblem:
+        held = f" of the split '{spec.split}', only of {', '.join(sorted(others))}"
+        raise BadInput(f"{source}: holds no problem{held if others else ''}") from None
+    return Benchmark(name, found, spec.kind, name)
 
 
 def _gsm8k(row: Row, where: str) -> Problem:
