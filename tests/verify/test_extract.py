@@ -110,3 +110,8 @@ def test_an_exclamation_is_no_factorial():
 def test_colours_hide_no_answer():
     assert grade("(4,-2,3)", r"\color{blue}{(4,-2,3)}").verdict
     assert not grade("6152", r"{\color{red}6152 i}").verdict
+
+
+@pytest.mark.parametrize("bound", ["at least 7", "less than $7$", "more than 7", "at most 7"])
+def test_a_bound_is_not_its_number(bound):
+    assert grade("7", f"The answer is {bound}.").verdict is False

@@ -78,13 +78,13 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 def clean(text: str) -> Clean:
     """An answer ready for the parser."""
-    text = re.sub(r"\s+", " ", _unicode(text)).lstrip(" :").strip()
+    text = re.sub(r"\s+", " ", _unicode(text)).lstrip(" :=").strip()
     if "\\\\" in text and "\\begin" not in text:
         text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
     text = rewritten(unwrapped(without_end(text)))
     text = re.sub(r"^(?:\\(?:displaystyle|textstyle)|\\[,;:! ]|\s)+(?![A-Za-z])", "", text)
     money = _DOLLARS.search(text) is not None
-    text = _unnested(without_end(_DELIMITERS.sub("", text)))
+    text = _unnested(unwrapped(without_end(_DELIMITERS.sub("", text))))
     text = _thousands(re.sub(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
     text = _MODULE.sub("", _MONEY.sub("", text))
     text = _HALF_DAY.sub(lambda match: f" {(match[1] or match[2]).lower()}m", text)

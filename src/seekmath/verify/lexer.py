@@ -69,7 +69,8 @@ def tokens(text: str) -> list[str]:
             # √13 and sqrt 13 are roots of the whole number, unlike LaTeX's \\sqrt 13.
             found += ["{", value, "}"] if root else [value]
         elif kind == "text":
-            found += _words(match["text"])
+            inner = match["text"]
+            found += ["{", *tokens(inner), "}"] if "\\" in inner else _words(inner)
         elif kind == "command":
             found += _command(value[1:])
         elif kind == "name":

@@ -43,6 +43,10 @@ _COPULA = re.compile(r"\b(?:is|are|was|were|be|equals?|est)\b(?! not)|[=:：是�
 SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$)|[.](?=\s+[A-Z]|\s*$)|[。；]|\n")
 JOINING = r"(?:\b(?:and|or|per)\b|[和或与及])"
 _KNOWN = frozenset((*_MATH_WORDS.split(), *"和或与及"))
+_BOUND = re.compile(
+    r"(?:at (?:least|most)|(?:less|more|greater|fewer|smaller|larger) than)\s+[$\\(]{0,2}\d",
+    re.IGNORECASE,
+)
 _LEAD = re.compile(
     r"(?:(?:therefore|thus|then|hence|simply|just|exactly|indeed|clearly|approximately|about)\b"
     r"[,:]?\s*)+",
@@ -101,6 +105,8 @@ def value_of(line: str) -> str | None:
     sentence = _sentence(line)
     if not sentence:
         return None
+    if _BOUND.match(sentence):  # "at least 7" says no number
+        return sentence.strip(" *")
     single = re.fullmatch(r"(?:\$+([^$]+)\$+|\\\(((?:(?!\\\)).)+)\\\))\W*", sentence)
     if single:
         return (single[1] or single[2]).strip()
