@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from seekmath.core.seeds import derive
 from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.model.decoder import Decoder
+from seekmath.model.sampler import sample
 from seekmath.rl.objective import Terms, TokenBatch
 from seekmath.rl.questions import Question, questions_of_step
 from seekmath.rl.rewards import Rewards, Run
-from seekmath.rl.rollout import Judged, Sample, roll_out
+from seekmath.rl.rollout import Draw, Judged, Sample, roll_out
 from seekmath.rl.settings import GrpoSettings
 from seekmath.rl.shares import share
 from seekmath.rl.tool_rollout import roll_out_with_tool
@@ -35,7 +36,7 @@ class Setup:
 
     ``frozen`` is the policy as it was handed over, or as the present iteration began with it;
     ``let_go`` frees what it holds of memory until it is asked again; ``run`` executes programs,
-    where any are to be run.
+    where any are to be run; ``draw`` samples.
     """
 
     settings: GrpoSettings
@@ -47,6 +48,7 @@ class Setup:
     seed: int
     run: Run | None = None
     let_go: Callable[[], None] = lambda: None
+    draw: Draw = sample
 
 
 @dataclass(frozen=True)
@@ -156,4 +158,4 @@ def _outputs(setup: Setup, policy: Decoder, step: int, attempt: int) -> list[lis
         return roll_out_with_tool(
             policy, setup.tokenizer, mine, settings, drawing, setup.run, places
         )
-    return roll_out(policy, setup.tokenizer, mine, settings, drawing, places)
+    return roll_out(policy, setup.tokenizer, mine, settings, drawing, places, setup.draw)

@@ -1,5 +1,6 @@
 """Exploration: the policy answers each question G times (paper, Algorithm 1, line 7)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ from seekmath.model.sampler import Completion, sample
 from seekmath.rl.questions import Question
 from seekmath.rl.settings import GrpoSettings
 from seekmath.verify.execution import Execution
+
+#: What draws completions: ``model.sampler.sample``, or one that takes its place.
+Draw = Callable[..., list[list[Completion]]]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def roll_out(
     settings: GrpoSettings,
     seed: int,
     places: list[int] | None = None,
+    draw: Draw = sample,
 ) -> list[list[Sample]]:
     """Sample a group for each question, as [question][k].
 
@@ -75,7 +80,7 @@ def roll_out(
     default) it decides every draw, whichever of them are asked here.
     """
     assert tokenizer.eos_id is not None
-    groups = sample(
+    groups = draw(
         policy,
         [question.prompt_ids for question in questions],
         n=settings.group_size,

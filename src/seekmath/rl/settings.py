@@ -192,6 +192,14 @@ class GrpoSettings(OptimizerSettings):
         ge=1,
         description="Tokens computed at once, padding included; the loss stays the same.",
     )
+    sampler: Literal["native", "vllm"] = Field(
+        "native",
+        description="vllm: rollouts by a vLLM engine beside the trainer, for GPUs (one process,"
+        " mode text).",
+    )
+    vllm_memory: float = Field(
+        0.3, gt=0, le=1, description="Share of the device's memory that the vLLM engine takes."
+    )
     sampler_rows: int = Field(256, ge=1, description="Completions under way at once.")
     peak_lr: float = Field(1e-6, description="Learning rate (1e-6 in the paper).", gt=0)
     weight_decay: float = Field(
@@ -275,6 +283,8 @@ class GrpoSettings(OptimizerSettings):
             raise ValueError("lora_rank: the reference is the base, so iterations must be 1")
         if self.lora_rank and self.reference_in == "file":
             raise ValueError("reference_in: with lora_rank the reference takes no memory anyway")
+        if self.sampler == "vllm" and self.mode == "tool":
+            raise ValueError("sampler: vllm draws whole outputs; mode tool needs sampler native")
         if self.steps % self.iterations:
             raise ValueError(f"steps: {self.steps} must be a multiple of iterations")
         return self

@@ -23,6 +23,7 @@ from seekmath.model.folder import load_model, save_model
 from seekmath.model.host import use_cpu
 from seekmath.model.linear import PRECISIONS, compute_in
 from seekmath.model.low_rank import add_low_rank, merged, twin
+from seekmath.model.sampler import sample
 from seekmath.rl.alarms import Diverged, alarms, check, read_lines
 from seekmath.rl.iterations import begin_iteration
 from seekmath.rl.method import Method, Setup
@@ -33,10 +34,11 @@ from seekmath.rl.methods.ppo import ppo_method
 from seekmath.rl.methods.rft import rft_method
 from seekmath.rl.questions import read_questions
 from seekmath.rl.rewards import Rewards, Run
-from seekmath.rl.rollout import record
+from seekmath.rl.rollout import Draw, record
 from seekmath.rl.settings import GrpoSettings
-from seekmath.rl.shares import is_first, joined_ranks, wait
+from seekmath.rl.shares import is_first, joined_ranks, wait, world
 from seekmath.rl.step import one_step
+from seekmath.rl.vllm_engine import VllmEngine
 from seekmath.train.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from seekmath.train.optimizer import make_adamw, pick_device
 from seekmath.verify.sandbox import Sandbox
@@ -72,8 +74,10 @@ def _reinforce(settings: GrpoSettings, job: Job) -> dict[str, Any]:
     tokenizer = Tokenizer.load(settings.model)
     context = policy.config.max_position_embeddings
     questions, dropped = read_questions(settings, tokenizer, context)
-    with opened_rewards(settings, tokenizer) as (rewards, run):
-        setup = Setup(settings, policy, frozen, questions, tokenizer, rewards, job.seed, run)
+    with opened_rewards(settings, tokenizer) as (rewards, run), opened_sampler(settings) as draw:
+        setup = Setup(
+            settings, policy, frozen, questions, tokenizer, rewards, job.seed, run, draw=draw
+        )
         if settings.reference_in == "file" and frozen is not policy:
             setup = replace(setup, let_go=put_in_file(frozen, job.out))
         run_method(setup, METHODS[settings.method](setup), job)
@@ -119,6 +123,18 @@ def opened_rewards(
         rewards = Rewards(settings, tokenizer, run)
         stack.callback(rewards.close)
         yield rewards, run
+
+
+@contextmanager
+def opened_sampler(settings: GrpoSettings) -> Iterator[Draw]:
+    """What draws the rollouts."""
+    if settings.sampler == "native":
+        yield sample
+        return
+    if world() > 1:
+        raise BadInput(f"sampler: vllm serves one process; found {world()}; use native")
+    with VllmEngine(settings) as engine:
+        yield engine.sample
 
 
 def run_method(setup: Setup, method: Method, job: Job) -> None:
