@@ -68,8 +68,10 @@ def test_it_draws_from_the_policy_as_it_is_now(policy_folder):
 
 @needs_vllm
 def test_a_run_learns_from_its_rollouts(policy_folder, problems, tmp_path):
-    reward = "def reward(completions, **_):\n    return [float(sum(map(ord, one)) % 5) for one in completions]\n"
-    (tmp_path / "reward.py").write_text(reward)
+    (tmp_path / "reward.py").write_text(
+        "def reward(completions, **_):\n"
+        "    return [float(sum(map(ord, one)) % 5) for one in completions]\n"
+    )
     settings = given(
         policy_folder, problems=str(problems), questions_per_step=2, group_size=4, steps=2,
         max_new_tokens=8, reward=str(tmp_path / "reward.py"), threads=1, peak_lr=1e-3,
