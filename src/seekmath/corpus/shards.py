@@ -140,8 +140,9 @@ def _encode(
     with open(file, "wb") as out:
         for texts in _texts(path):
             for text, ids in zip(texts, tokenizer.encode_many(texts), strict=True):
-                np.array([*ids, tokenizer.eos_id], kind).tofile(out)
-                lengths.append(len(ids) + 1)
+                ids.append(tokenizer.eos_id)
+                out.write(np.array(ids, kind).data)
+                lengths.append(len(ids))
                 sizes.append(len(text.encode()))
                 # From the text, so that no split ever holds a copy of the other's.
                 heldout.append(derive(job.seed, "heldout", text) / 2**63 < share)
@@ -161,7 +162,8 @@ def _parts(encoded: _Encoded, seed: int) -> dict[str, NDArray[np.int64]]:
 
 
 def _write(folder: Path, encoded: _Encoded, chosen: NDArray[np.int64]) -> dict[str, int]:
-    tokens = np.memmap(encoded.path, encoded.kind, mode="r")
+    # As a plain array: each slice of a memory map costs as much as a short document.
+    tokens = np.asarray(np.memmap(encoded.path, encoded.kind, mode="r"))
     ends = encoded.ends[chosen]
     starts = np.where(chosen > 0, encoded.ends[chosen - 1], 0)
     folder.mkdir()
