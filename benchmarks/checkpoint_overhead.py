@@ -56,7 +56,8 @@ def main() -> None:
             began = time.monotonic()
             save_checkpoint(Path(name) / "blocking", number, model, optimizer)
             seconds["blocking"].append(time.monotonic() - began)
-        size = sum(f.stat().st_size for f in Path(name).glob("blocking/*1/*.safetensors"))
+        last = Path(name) / "blocking" / f"step-{asked.rounds:08}"
+        size = sum(file.stat().st_size for file in last.rglob("*") if file.is_file())
     median = {key: statistics.median(values) for key, values in seconds.items()}
     share = {
         key: round(median[key] / (asked.every * median["step"]), 4)

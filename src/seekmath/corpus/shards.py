@@ -140,9 +140,8 @@ def _encode(
     with open(file, "wb") as out:
         for texts in _texts(path):
             for text, ids in zip(texts, tokenizer.encode_many(texts), strict=True):
-                ids.append(tokenizer.eos_id)
-                out.write(np.array(ids, kind).data)
-                lengths.append(len(ids))
+                out.write(np.array([*ids, tokenizer.eos_id], kind).data)
+                lengths.append(len(ids) + 1)
                 sizes.append(len(text.encode()))
                 # From the text, so that no split ever holds a copy of the other's.
                 heldout.append(derive(job.seed, "heldout", text) / 2**63 < share)

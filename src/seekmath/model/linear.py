@@ -106,7 +106,7 @@ def linear(
         y: Tensor = _Product.apply(x, weight_OI, factor_OI)
     else:
         x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
-        y = _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], len(factor_OI))
+        y = _shaped(_times(x_MI, factor_OI).to(x.dtype), x)
     return y if bias_O is None else y + bias_O
 
 
@@ -136,7 +136,7 @@ class _Products(torch.autograd.Function):
         kept = factor_OI if x.dtype != torch.float32 else None
         ctx.save_for_backward(x_MI, kept, *weights)
         ctx.shape = x.shape
-        return _times(x_MI, factor_OI).view(*x.shape[:-1], len(factor_OI))
+        return _shaped(_times(x_MI, factor_OI), x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -173,7 +173,7 @@ class _Product(torch.autograd.Function):
         x_MI = x.reshape(-1, x.shape[-1]).to(factor_OI.dtype)
         ctx.save_for_backward(x_MI, factor_OI)
         ctx.shape = x.shape
-        return _times(x_MI, factor_OI).to(x.dtype).view(*x.shape[:-1], len(factor_OI))
+        return _shaped(_times(x_MI, factor_OI).to(x.dtype), x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -187,6 +187,12 @@ class _Product(torch.autograd.Function):
             # oneDNN would copy both factors, transposed, on one thread.
             to_weight = torch.mm(rounded_MO.t(), x_MI).to(gradient.dtype)
         return to_x, to_weight, None
+
+
+def _shaped(y_MO: Tensor, x: Tensor) -> Tensor:
+    """(…, O) with the leading dimensions of x; no view, which FSDP warns of."""
+    shaped: Tensor = torch.ops.aten._unsafe_view(y_MO, [*x.shape[:-1], y_MO.shape[-1]])
+    return shaped
 
 
 def _times(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
