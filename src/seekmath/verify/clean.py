@@ -65,7 +65,9 @@ _BASE_IN_WORDS = re.compile(
 _IN_DEGREES = re.compile(r"(?<=\d)\s?(?:°|\^\s?\{?\s?\\circ\s?\}?)$")
 _MODULUS = re.compile(r"(?>\s*)\(?\s?\\?(?:pmod|bmod|mod)(?![a-z])\s?\{?\s?(\d{1,9})\s?\}?\s?\)?$")
 # Signs that letters, digits and spaces alone do not stand for.
-_MATHEMATICS = re.compile(r"[\\^_=<>/*+|()\[\],:]|\.\d|-\s?\d|(?:\d|\b[A-Za-z])\s*!")
+_MATHEMATICS = re.compile(
+    r"[\\^_=<>/*+|()\[\],:]|\.\d|-(?![A-Za-z]{2})|(?<![A-Za-z]{2})-|(?:\d|\b[A-Za-z])\s*!"
+)
 _MODULE = re.compile(r"\b(?:np|numpy|math|sp|sympy)\.(?=[a-z])")
 _BUILDER = re.compile(r"\\?\{\s*([a-z])\s*(?:\\in\s*\\mathbb\{?R\}?|)\s*(?:\||\\mid|:)(.*)\\?\}$")
 _MIXED = re.compile(r"(?<![\d.,/^_}])(\d{1,6})\s+(\d{1,6})\s*/\s*(\d{1,6})(?![\d.])")

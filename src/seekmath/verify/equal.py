@@ -166,10 +166,14 @@ def _second_reading(
     if _same_angle(left, right, same):
         return Verdict(True, "equal as angles, in degrees and in radians")
     both = left.text + right.text
-    for read, how in ((_as_decimal, "decimal comma"), (_in_words, "said in words")):
+    for read, how in (
+        (_as_decimal, "decimal comma"),
+        (_in_words, "said in words"),
+        (_as_sympy, "as sympy prints it"),
+    ):
         texts = read(left.text), read(right.text)
         changed = sum(a != b for a, b in zip(texts, (left.text, right.text), strict=True))
-        if changed == 1 and (read is _in_words or "." in both):
+        if changed == 1 and (read is not _as_decimal or "." in both):
             nodes = _read(texts[0]), _read(texts[1])
             if isinstance(nodes[0], Node) and isinstance(nodes[1], Node) and same(*nodes):  # type: ignore[arg-type]
                 return Verdict(True, f"equal in value, {how}")
@@ -191,6 +195,13 @@ def _in_words(text: str) -> str:
     """3 and 1/2 as a mixed number, 3 to 2 as a ratio; beside a list the first is one too."""
     text = _MIXED_IN_WORDS.sub(r"(\1+\2/\3)", text)
     return _RATIO_IN_WORDS.sub(r"\1:\2", text)
+
+
+def _as_sympy(text: str) -> str:
+    """1 + 2*I and exp(2)*E: letters that a program's output means as constants."""
+    if "\\" in text or not re.search(r"\*|\bexp\(|\bsqrt\(|/", text):
+        return text
+    return re.sub(r"\bI\b", "i", re.sub(r"\bE\b", "e", text))
 
 
 def _as_decimal(text: str) -> str:
