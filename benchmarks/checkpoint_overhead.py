@@ -19,7 +19,7 @@ from timing import save
 from seekmath.model.decoder import Decoder
 from seekmath.model.parallel import ALONE
 from seekmath.model.sizes import sized
-from seekmath.train.checkpoint import save_checkpoint
+from seekmath.train.checkpoint import folder_of, save_checkpoint
 from seekmath.train.optimizer import make_adamw, update
 from seekmath.train.saver import Saver
 from seekmath.train.settings import OptimizerSettings
@@ -56,7 +56,7 @@ def main() -> None:
             began = time.monotonic()
             save_checkpoint(Path(name) / "blocking", number, model, optimizer)
             seconds["blocking"].append(time.monotonic() - began)
-        last = Path(name) / "blocking" / f"step-{asked.rounds:08}"
+        last = folder_of(Path(name) / "blocking", asked.rounds)
         size = sum(file.stat().st_size for file in last.rglob("*") if file.is_file())
     median = {key: statistics.median(values) for key, values in seconds.items()}
     share = {
