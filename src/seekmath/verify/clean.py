@@ -87,7 +87,7 @@ def clean(text: str) -> Clean:
     text = re.sub(r"^(?:\\(?:displaystyle|textstyle)|\\[,;:! ]|\s)+(?![A-Za-z])", "", text)
     money = _DOLLARS.search(text) is not None
     text = _unnested(unwrapped(without_end(_DELIMITERS.sub("", text))))
-    text = _thousands(re.sub(r"\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
+    text = _thousands(re.sub(r"(?<![\w)\]}])\*\*(?=\S)(.{1,300}?)(?<=\S)\*\*", r"\1", text))
     text = _MODULE.sub("", _MONEY.sub("", text))
     text = _HALF_DAY.sub(lambda match: f" {(match[1] or match[2]).lower()}m", text)
     text = re.sub(r"^(?:\\approx|≈|~)\s*", "", text.strip()).rstrip(".。,;").strip()

@@ -199,7 +199,7 @@ def _in_words(text: str) -> str:
 
 def _as_sympy(text: str) -> str:
     """1 + 2*I and exp(2)*E: letters that a program's output means as constants."""
-    if "\\" in text or not re.search(r"\*|\bexp\(|\bsqrt\(|/", text):
+    if "\\" in text or not re.search(r"\*|/|\b(?:exp|sqrt|sin|cos|tan|log)\(", text):
         return text
     return re.sub(r"\bI\b", "i", re.sub(r"\bE\b", "e", text))
 
