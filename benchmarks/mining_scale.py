@@ -41,14 +41,12 @@ def main() -> None:
     compile_kernels(given.work / "compiled", world)
     found = [one_size(world, given.work / f"mined-{size}", size) for size in given.sizes]
     small = found[0]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     write_json(
         given.result,
         {
             "what": "mining 10^4 to 10^6 pages of the embedded world with one worker",
             "machine": machine(),
             "python": platform.python_version(),
-            "commit": commit.stdout.strip(),
             "command": " ".join(["python", *sys.argv]),
             "versions": versions(),
             "target": "time per page and peak memory of a worker flat within 20%",

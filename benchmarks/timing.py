@@ -45,7 +45,6 @@ def save(name: str, found: dict[str, Any], packages: tuple[str, ...] = ()) -> No
         **found,
         "date": date,
         "machine": machine(),
-        "commit": _commit(),
         "versions": {**versions(), **{package: _version(package) for package in packages}},
         "command": "python " + " ".join(sys.argv),
     }
@@ -65,14 +64,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
-
-
-def _commit() -> str:
-    import subprocess
-
-    found = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-    )
-    return found.stdout.strip()

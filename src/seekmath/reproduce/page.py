@@ -47,7 +47,8 @@ def experiment_section(result: dict[str, Any], source: str) -> str:
         f"## {result['title']} ({result['experiment']})",
         "",
         f"{result['place']}. Size {result['size']}, {seeds} seeds, {result['minutes']} minutes of"
-        f" {result['machine']} on {result['date']}; `{result['command']}`; {source}.",
+        f" {result['machine']} on {result['date']}{_commit(result)}; `{result['command']}`;"
+        f" {source}.",
         "",
         *_claims(result["claims"]),
         "",
@@ -108,3 +109,9 @@ def _table(arms: dict[str, dict[str, Any]], title: str, shown: Any) -> list[str]
         cells = [shown(row[measure], measure) if measure in row else "" for row in arms.values()]
         lines.append(f"| {measure} | {' | '.join(cells)} |")
     return lines
+
+
+def _commit(result: dict[str, Any]) -> str:
+    """The commit that the result was made at, where a checkout made it."""
+    commit = result["versions"].get("commit")
+    return f", commit {commit}" if commit else ""
