@@ -7,6 +7,9 @@ from click.testing import CliRunner
 from seekmath.commands.plan import plan as command
 from seekmath.core.files import BadInput
 from seekmath.core.recipe import load_recipe
+from seekmath.model.decoder import Decoder
+from seekmath.model.low_rank import add_low_rank
+from seekmath.model.sizes import sized
 from seekmath.plan import Machines, plan, refusals, table
 from seekmath.stages import STAGES
 
@@ -62,6 +65,30 @@ def test_ppo_needs_a_critic_beside_the_policy():
     grpo, ppo = entry["memory_gib"], entry["memory_gib_ppo"]
     assert ppo["critic"] == pytest.approx(4 * grpo["weights"], abs=0.03)
     assert ppo["all"] > grpo["all"]
+
+
+def test_a_grpo_step_samples_and_updates_in_turn():
+    entry = planned("grpo-gsm8k", "grpo.model=1.3b")["grpo"]
+    found = entry["memory_gib"]
+    assert entry["would_fit"] == "it fits with sampler_rows=64"
+    others = ("weights", "optimizer", "reference", "kv_cache")
+    assert found["all"] == pytest.approx(sum(found[name] for name in others), abs=0.01)
+    fits = planned("grpo-gsm8k", "grpo.model=1.3b", "grpo.sampler_rows=64")["grpo"]["memory_gib"]
+    others = ("weights", "optimizer", "reference", "gradients", "activations", "loss")
+    assert fits["all"] == pytest.approx(sum(fits[name] for name in others), abs=0.01)
+    on_disk = planned("grpo-gsm8k", "grpo.model=1.3b", "grpo.reference_in=file")["grpo"]
+    assert on_disk["memory_gib"]["all"] == pytest.approx(
+        found["all"] - found["reference"], abs=0.01
+    )
+
+
+def test_additions_of_low_rank_are_counted():
+    found = planned("grpo-gsm8k", "grpo.model=small", "grpo.lora_rank=8")["grpo"]["memory_gib"]
+    model = Decoder(sized("small", 500, 64), seed=0)
+    add_low_rank(model, 8, 16.0, 0)
+    count = sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)
+    assert found["gradients"] == pytest.approx(4 * count / 2**30, abs=1e-5)
+    assert found["reference"] == 0
 
 
 def test_the_command_prints_and_refuses():

@@ -174,8 +174,20 @@ def _memory(config: ModelConfig, settings: Any, gpus: int) -> dict[str, float]:
         if isinstance(settings, GrpoSettings)
         else _language_bytes(config, settings, gpus)
     )
-    found = {**parts, "all": sum(parts.values())}
+    found = {**parts, "all": _peak(parts, settings)}
     return {name: round(size / _GIB, 5) for name, size in found.items()}
+
+
+def _peak(parts: dict[str, float], settings: Any) -> float:
+    """What is held at once: a GRPO step samples, reads the reference and updates in turn."""
+    if not isinstance(settings, GrpoSettings):
+        return sum(parts.values())
+    turns = [("kv_cache",), ("gradients", "activations", "loss")]
+    if settings.reference_in == "file":
+        turns.append(("reference",))
+    passing = {name for turn in turns for name in turn}
+    held = sum(size for name, size in parts.items() if name not in passing)
+    return held + max(sum(parts[name] for name in turn) for turn in turns)
 
 
 def _language_bytes(config: ModelConfig, settings: LanguageSettings, gpus: int) -> dict[str, float]:
@@ -212,15 +224,20 @@ def _micro_rows(settings: LanguageSettings, readers: int) -> int:
 
 
 def _grpo_bytes(config: ModelConfig, settings: GrpoSettings) -> dict[str, float]:
-    """One GPU, fp32: policy and, where it is asked, reference; PPO's critic is as large again."""
+    """One GPU, fp32: policy and, where it is asked, reference; PPO's critic is as large again.
+
+    With LoRA the reference has the base's weights, and the additions alone are learned.
+    """
     weights = 4.0 * parameters_of(config).total
+    learned = 4.0 * _additions(config, settings.lora_rank) if settings.lora_rank else weights
+    added = learned if settings.lora_rank else 0.0
     tokens = settings.micro_batch_tokens
     rows = min(settings.sampler_rows, settings.group_size * settings.questions_per_step)
     found = {
-        "weights": weights,
-        "gradients": weights,
-        "optimizer": 2 * weights,
-        "reference": weights if settings.keeps_frozen else 0.0,
+        "weights": weights + added,
+        "gradients": learned,
+        "optimizer": 2 * learned,
+        "reference": weights if settings.keeps_frozen and not settings.lora_rank else 0.0,
         "activations": activation_bytes(config, tokens, 4),
         "loss": 3.0 * 4 * min(tokens, 4096) * config.vocab_size,
         "kv_cache": cache_bytes(config, rows * settings.max_new_tokens, 4),
@@ -230,12 +247,33 @@ def _grpo_bytes(config: ModelConfig, settings: GrpoSettings) -> dict[str, float]
     return found
 
 
+def _additions(config: ModelConfig, rank: int) -> int:
+    """Parameters of low-rank additions to all projections of all layers."""
+    queries = config.num_attention_heads * config.head_dim
+    shared = config.num_key_value_heads * config.head_dim
+    width, inner = config.hidden_size, config.intermediate_size
+    ends = 2 * (width + queries) + 2 * (width + shared) + 3 * (width + inner)
+    return config.num_hidden_layers * rank * ends
+
+
+def _grpo_would_fit(config: ModelConfig, settings: GrpoSettings, usable: float) -> str:
+    changes: dict[str, Any] = {}
+    for key, value in (("sampler_rows", settings.group_size), ("micro_batch_tokens", 2048)):
+        if getattr(settings, key) > value:
+            changes[key] = value
+        less = settings.model_copy(update=changes)
+        if _memory(config, less, 1)["all"] <= usable:
+            return "it fits with " + ", ".join(f"{k}={v}" for k, v in changes.items())
+    need = _memory(config, less, 1)["all"] / _USABLE
+    changed = "".join(f", with {k}={v}" for k, v in changes.items())
+    return f"GRPO runs on one GPU: take one of {need:.0f} GiB{changed}, or a smaller model"
+
+
 def _would_fit(config: ModelConfig, settings: Any, machines: Machines) -> str:
     """The first change that makes it fit, the cheapest before the dearest."""
     usable = machines.memory_gib * _USABLE
     if isinstance(settings, GrpoSettings):
-        need = _memory(config, settings, 1)["all"] / _USABLE
-        return f"GRPO runs on one GPU: take one of {need:.0f} GiB, or a smaller model"
+        return _grpo_would_fit(config, settings, usable)
     changes: dict[str, Any] = {}
     for key, value in (
         ("micro_batch_rows", 1),
