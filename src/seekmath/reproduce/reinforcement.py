@@ -131,7 +131,9 @@ FIGURE_5 = Experiment(
     paper={"rft": {"GSM8K": 0.595}, "online-rft": {"GSM8K": 0.625},
            "grpo-outcome": {"GSM8K": 0.64}, "grpo-process": {"GSM8K": 0.655}},
     differs="The paper's figures are readings of its chart by third parties, at about 9,000 steps."
-    " Here every method gets the same questions, rollouts and updates.",
+    " Here every method gets the same questions, rollouts and updates. GRPO's rewards are learned"
+    " models of the policy's own size, and a policy may exploit these: its run then raises the"
+    " alarm `exploited`; docs/rl.md has GRPO with the rule as reward beside them.",
 )  # fmt: skip
 
 # Figure 6
