@@ -48,6 +48,13 @@ class Machines:
     peak_tflops: float
     mfu: float
 
+    def __str__(self) -> str:
+        gpus = "one GPU" if self.gpus == 1 else f"{self.gpus} GPUs"
+        return (
+            f"{gpus} of {self.memory_gib:g} GiB and {self.peak_tflops:g} TFLOP/s,"
+            f" of which training reaches {self.mfu:.0%}"
+        )
+
 
 def plan(recipe: Recipe, machines: Machines, vocab_size: int) -> list[dict[str, Any]]:
     """One entry for each stage of a recipe that trains a language model.

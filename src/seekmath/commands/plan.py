@@ -61,6 +61,7 @@ def plan(
     loaded = load_recipe(Path(recipe), list(overrides), STAGES, inputs=False)
     machines = planning.Machines(gpus, memory_gib, peak_tflops, mfu)
     entries = planning.plan(loaded, machines, vocab_size)
-    click.echo(json.dumps(entries) if as_json else planning.table(entries))
+    shown = f"on {machines}\n\n{planning.table(entries)}"
+    click.echo(json.dumps(entries) if as_json else shown)
     if refused := planning.refusals(entries):
         raise BadInput("\n".join(refused))

@@ -119,15 +119,16 @@ def _run(names: tuple[str, ...], size: "Size", seeds: list[int], out: Path, quie
 
 def _plan(names: tuple[str, ...], size: "Size", out: Path) -> None:
     from seekmath.core.files import BadInput
-    from seekmath.plan import table
+    from seekmath.plan import Machines, table
     from seekmath.reproduce.experiments import EXPERIMENTS
     from seekmath.reproduce.runner import planned
 
     if not size.machines:
         raise BadInput(f"--plan: size {size.name} runs anywhere; gpu and paper have machines")
+    on = Machines(**size.machines)
     for name in names:
         path, entries = planned(name, EXPERIMENTS[name], size, out)
-        click.echo(f"{name} on {size.machines}, one seed\n{table(entries)}\nrecipe: {path}")
+        click.echo(f"{name}, one seed, on {on}\n{table(entries)}\nrecipe: {path}")
 
 
 def _run_seeds(
@@ -154,13 +155,12 @@ def _list(size: "Size", seeds: list[int], out: Path) -> None:
         left += "; --plan says what its training takes" if size.machines else ""
         if not math.isnan(done.left):
             basis = "" if done.measured else ", by what two cores take until this machine has run"
-            left = f"about {done.left:.0f} minutes{basis}"
+            left = f"about {done.left:.0f} min{basis}"
         click.echo(f"\n{name}: {experiment.title} ({experiment.place})")
         for claim in experiment.claims(size):
             click.echo(f"  - {claim.text}")
         click.echo(
-            f"  {done.finished} of {done.stages} stages done in {done.spent:.0f} minutes;"
-            f" left: {left}"
+            f"  {done.finished} of {done.stages} stages done in {done.spent:.0f} min; left: {left}"
         )
 
 

@@ -87,7 +87,7 @@ def card(sheet: Mapping[str, Any]) -> str:
         "language": languages,
         "task_categories": ["text-generation"],
         "size_categories": [_size_category(sizes["documents"])],
-        "tags": ["web", "common-crawl", "mined"],
+        "tags": ["web", "mined"],
         "configs": [{"config_name": "default", "data_files": "corpus/*.parquet"}],
     }
     share = max(sizes["documents"], 1)
@@ -95,7 +95,8 @@ def card(sheet: Mapping[str, Any]) -> str:
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# A corpus mined from web pages\n",
         f"{sizes['documents']:,} documents, {sizes['tokens']:,} words (a Chinese character counts"
         f" as one), {sizes['characters']:,} characters, {sizes['formulas']:,} formulas, from"
-        f" {sheet['hosts']['count']:,} hosts; {sizes['duplicates']:,} duplicates were dropped.\n",
+        f" {sheet['hosts']['count']:,} hosts; {sizes['duplicates']:,} duplicates of these were"
+        " dropped.\n",
         "Mined in rounds as in DeepSeekMath (arXiv 2402.03300, section 2.1): a classifier trained"
         " on seed pages ranks the crawl, pages of the hosts it finds join the seeds, and again"
         f" ({sheet['rounds']} rounds). Lowest score collected: {sheet['cut_score']:.4f}.\n",

@@ -148,10 +148,11 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
 
 def table(found: dict[str, Any]) -> str:
     """The plan as text."""
+    runs = "run" if found["runs"] == 1 else "runs"
     lines = [
         f"measured on {found['measured']['pages']:,} pages of"
         f" {found['measured']['html_kib_per_page']:.1f} KiB in {found['measured']['run']}",
-        f"planned: {found['pages']:,} pages, in {found['runs']} run(s) of at most"
+        f"planned: {found['pages']:,} pages, in {found['runs']} {runs} of at most"
         f" {MOST_PAGES_A_RUN:,} pages",
         "",
         "core hours",

@@ -121,7 +121,8 @@ def _settled(last: Round, stop_share: float) -> bool:
 
 def _line(report: dict[str, Any]) -> str:
     line = (
-        f"  round {report['round']}: {report['seeds']:,} seeds, {report['collected']:,} pages"
+        f"  round {report['round']}: {report['seeds']:,} seeds"
+        f" ({report['new_seeds']:,} new), {report['collected']:,} pages"
         f" collected ({report['tokens']:,} tokens), {report['new']:,} new,"
         f" {report['share_already_collected']:.1%} already collected,"
         f" {report['candidate_count']:,} candidate hosts,"

@@ -65,7 +65,8 @@ def _read_file(
 ) -> None:
     for number, row in enumerate(read_jsonl(path), 1):
         if not isinstance(row.get("question"), str) or row.get("answer") is None:
-            raise BadInput(f"{path}:{number}: needs question (a text) and answer")
+            found = ", ".join(map(str, row)) or "nothing"
+            raise BadInput(f"{path}:{number}: needs question (a text) and answer; found {found}")
         reason = _unwanted(row, settings)
         asked = _asked(row, settings)
         if not reason and asked in kept:
