@@ -250,7 +250,9 @@ def test_records_before_the_damage_in_a_file_gzipped_whole_are_kept():
 
 def test_two_files_in_one_with_a_damaged_border_are_both_read():
     first, _ = members(RECORDS[:20])
-    second = gzip.compress(b"".join(RECORDS[20:]))
+    # What the damaged member's decoder meets next decides how much of its record it can name: the
+    # time in the second one's head must not be that of the test.
+    second = gzip.compress(b"".join(RECORDS[20:]), mtime=0)
     found, damage = lost_and_found(first[:-30] + second)
     assert found == set(range(40)) - {18}
     assert damage.losses[0].url == url_of(18)
