@@ -236,8 +236,8 @@ def _grpo_bytes(config: ModelConfig, settings: GrpoSettings) -> dict[str, float]
     With LoRA the reference has the base's weights, and the additions alone are learned.
     """
     weights = 4.0 * parameters_of(config).total
-    learned = 4.0 * _additions(config, settings.lora_rank) if settings.lora_rank else weights
-    added = learned if settings.lora_rank else 0.0
+    added = 4.0 * _additions(config, settings.lora_rank)
+    learned = added or weights
     tokens = settings.micro_batch_tokens
     rows = min(settings.sampler_rows, settings.group_size * settings.questions_per_step)
     found = {
@@ -270,10 +270,14 @@ def _grpo_would_fit(config: ModelConfig, settings: GrpoSettings, usable: float) 
             changes[key] = value
         less = settings.model_copy(update=changes)
         if _memory(config, less, 1)["all"] <= usable:
-            return "it fits with " + ", ".join(f"{k}={v}" for k, v in changes.items())
+            return f"it fits with {_said(changes)}"
     need = _memory(config, less, 1)["all"] / _USABLE
-    changed = "".join(f", with {k}={v}" for k, v in changes.items())
+    changed = f", with {_said(changes)}" if changes else ""
     return f"GRPO runs on one GPU: take one of {need:.0f} GiB{changed}, or a smaller model"
+
+
+def _said(changes: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in changes.items())
 
 
 def _would_fit(config: ModelConfig, settings: Any, machines: Machines) -> str:
@@ -291,13 +295,12 @@ def _would_fit(config: ModelConfig, settings: Any, machines: Machines) -> str:
         if getattr(settings, key) != value:
             changes[key] = value
         if _memory(config, settings.model_copy(update=changes), machines.gpus)["all"] <= usable:
-            return "it fits with " + ", ".join(f"{k}={v}" for k, v in changes.items())
+            return f"it fits with {_said(changes)}"
     for doubled in range(1, 11):
         gpus = machines.gpus * 2**doubled
         more = replace(machines, gpus=gpus)
         rows = max(settings.rows_per_step, gpus)
         wider = settings.model_copy(update={**changes, "rows_per_step": rows})
         if _memory(config, wider, more.gpus)["all"] <= usable:
-            said = ", ".join(f"{k}={v}" for k, v in changes.items())
-            return f"it fits on {gpus} GPUs with {said}"
+            return f"it fits on {gpus} GPUs with {_said(changes)}"
     return "no number of such GPUs does: take larger ones, or tensor_parallel"

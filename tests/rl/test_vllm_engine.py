@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from contextlib import closing
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def agree(model, groups):
 @needs_vllm
 def test_it_draws_from_the_policy_as_it_is_now(policy_folder):
     model = load_model(policy_folder)
-    with VllmEngine(given(policy_folder)) as engine:
+    with closing(VllmEngine(given(policy_folder))) as engine:
         first = draw(engine, model)
         agree(model, first)
         assert [len(group) for group in first] == [3, 3]

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
@@ -103,19 +104,20 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found | _commit()
+    return {**found, "commit": commit} if (commit := _commit()) else found
 
 
-def _commit() -> dict[str, str]:
+@cache
+def _commit() -> str:
+    """The commit of the checkout that this process runs from; empty where it runs from none."""
     root = Path(__file__).parents[3]
     if not (root / ".git").exists():
-        return {}
+        return ""
     asked = ["git", "-C", str(root), "describe", "--always", "--dirty"]
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return {}
-    return {"commit": told} if told else {}
+        return ""
 
 
 def machine() -> str:

@@ -94,10 +94,7 @@ def _exploited(lines: list[Line]) -> dict[str, str]:
 
 def _rise(lines: list[Line], key: str) -> float:
     """From the first steps to the last, in standard errors of the difference; 0 if not known."""
-    first, last = (
-        [line[key] for line in part if isinstance(line.get(key), int | float)]
-        for part in (lines[:_LONG], lines[-_LONG:])
-    )
+    first, last = (_known(part, key) for part in (lines[:_LONG], lines[-_LONG:]))
     if min(len(first), len(last)) < _LONG:
         return 0.0
     error = math.sqrt((statistics.variance(first) + statistics.variance(last)) / _LONG)
@@ -130,5 +127,9 @@ def finite(value: float) -> float | None:
 
 def _mean(lines: list[Line], key: str) -> float | None:
     """Mean of a number over the lines that have it."""
-    known = [line[key] for line in lines if isinstance(line.get(key), int | float)]
+    known = _known(lines, key)
     return math.fsum(known) / len(known) if known else None
+
+
+def _known(lines: list[Line], key: str) -> list[float]:
+    return [line[key] for line in lines if isinstance(line.get(key), int | float)]

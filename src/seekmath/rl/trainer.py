@@ -9,7 +9,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -133,7 +133,7 @@ def opened_sampler(settings: GrpoSettings) -> Iterator[Draw]:
         return
     if world() > 1:
         raise BadInput(f"sampler: vllm serves one process; found {world()}; use native")
-    with VllmEngine(settings) as engine:
+    with closing(VllmEngine(settings)) as engine:
         yield engine.sample
 
 

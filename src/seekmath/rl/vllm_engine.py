@@ -9,7 +9,6 @@ trainer's: watch ``logprob_gap``, and see ``importance_cap``.
 import os
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -29,7 +28,7 @@ _TYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 class VllmEngine:
-    """Draws completions as ``model.sampler.sample`` does, by vLLM; for a ``with`` block.
+    """Draws completions as ``model.sampler.sample`` does, by vLLM, until closed.
 
     The engine starts with the first draw. vLLM's processes import the program's main module anew:
     guard it by ``if __name__ == "__main__"``. The same seed gives the same tokens as long as vLLM
@@ -50,15 +49,8 @@ class VllmEngine:
         self._engine: Any = None
         self._given: list[float] = []
 
-    def __enter__(self) -> "VllmEngine":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the engine and its processes; what it was given goes."""
         self._engine = None
         self._scratch.cleanup()
 
