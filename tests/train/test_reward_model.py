@@ -4,6 +4,8 @@ import transformers
 
 from seekmath.core.files import BadInput, read_json, read_parquet
 from seekmath.core.job import Job
+from seekmath.corpus.tokenizer import Tokenizer
+from seekmath.train.reward_data import CUT
 from seekmath.train.reward_model import load_reward_model, score
 from seekmath.train.reward_training import reward
 from seekmath.train.settings import RewardSettings
@@ -28,7 +30,7 @@ def run(base, problems, out, **changes):
 def test_samples_are_graded_and_the_folder_opens_in_transformers(base, problems, tmp_path):
     metrics = run(base, problems, tmp_path)
     rows = read_parquet(tmp_path / "samples.parquet").to_pylist()
-    assert len(rows) == 32 == metrics["samples"]
+    assert len([row for row in rows if row["stop_reason"] != CUT]) == 32 == metrics["samples"]
     assert len({row["problem_id"] for row in rows}) == 8
     assert read_json(tmp_path / "results.json")["heldout_samples"] == 8
     ours = load_reward_model(tmp_path / "model")
@@ -81,3 +83,25 @@ def test_preferences_need_both_sides(base, problems, tmp_path):
     # A random model is never right: nothing can be preferred.
     with pytest.raises(BadInput, match="sample more questions"):
         run(base, problems, tmp_path, kind="preference")
+
+
+def test_solutions_are_also_learned_cut_short(base, problems, tmp_path):
+    metrics = run(base, problems, tmp_path, kind="process", completions_per_step=2, cut_share=0.5)
+    rows = read_parquet(tmp_path / "samples.parquet").to_pylist()
+    cut = [row for row in rows if row["stop_reason"] == CUT]
+    assert 0 < len(cut) == metrics["cut_samples"] <= 16
+    assert metrics["samples"] == 32 == len(rows) - len(cut)
+    whole = {(row["prompt"], row["k"]): row for row in rows if row["stop_reason"] is None}
+    eos = Tokenizer.load(base).eos_id
+    for row in cut:
+        before = whole[row["prompt"], row["k"]]
+        *begun, last = row["token_ids"]
+        assert last == eos
+        assert begun == before["token_ids"][: len(begun)]
+        assert len(begun) - 1 in before["step_ends"][:-1]
+        assert row["step_ends"][-1] == len(begun)
+        # Up to its end it is as hopeful as the whole one; at its end it is what it is worth.
+        steps = len(row["step_rewards"])
+        assert row["step_rewards"][:-1] == before["step_rewards"][: steps - 1]
+        assert row["step_rewards"][-1] == float(row["verdict"])
+    assert read_json(tmp_path / "results.json")["heldout_samples"] == 8

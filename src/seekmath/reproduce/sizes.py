@@ -119,11 +119,13 @@ SIZES = {
         samples=64,
         world={"pages": 12_000, "gsm8k_size": 400, "corpora": _TEXTS},
         mine=_MINE,
-        pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 1600,
+        pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
-        sft={**_SFT, "epochs": 2},
-        reward={"questions": 200, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
-        grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 60},
+        sft={**_SFT, "epochs": 3},
+        reward={"questions": 300, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
+        grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 99},
+        trial_steps=800,
+        trial_epochs=1.0,
     ),
 }  # fmt: skip
 #: Workstation and GPU: larger models, more steps and seeds; on a GPU threads do not matter.

@@ -21,6 +21,8 @@ from seekmath.train.settings import RewardSettings
 from seekmath.verify.grade import grade
 
 _SAMPLED_AT_ONCE = 64
+#: ``stop_reason`` of a solution that was ended early on purpose.
+CUT = "cut"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Solution:
         right: whether its answer is right.
         ends: index in ``text`` of the last token of each step.
         labels: for each step how likely it leads to the answer; empty where it was not estimated.
+        cut: whether it was sampled longer and ends early on purpose.
     """
 
     question: int
@@ -42,6 +45,7 @@ class Solution:
     right: bool
     ends: list[int] = field(default_factory=list)
     labels: list[float] = field(default_factory=list)
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def sample_solutions(
             for problem, group in zip(part, groups, strict=True)
             for k, completion in enumerate(group)
         ]
+        made += cut_early(made, part, tokenizer, settings.cut_share, derive(job.seed, "cut", start))
         if settings.kind == "process":
             plan = LabelPlan(
                 settings.completions_per_step,
@@ -110,8 +115,52 @@ def sample_solutions(
     return rows
 
 
+def cut_early(
+    rows: list[dict[str, Any]],
+    problems: list[dict[str, Any]],
+    tokenizer: Tokenizer,
+    share: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Some of ``rows`` again, ended after one of their steps but the last, and graded as the rest.
+
+    The policy that samples hardly ever stops before its answer; one that is rewarded by a model
+    which has never seen that soon does.
+
+    Args:
+        rows: sampled solutions, groups of one size in the order of ``problems``.
+        problems: their questions.
+        tokenizer: has the end token.
+        share: how many, as a share of ``rows``.
+        seed: draws which rows, and where each ends.
+    """
+    if tokenizer.eos_id is None:
+        return []
+    draw = rng(seed, "rows")
+    per_question = len(rows) // len(problems)
+    chosen = [
+        (problems[place // per_question], rows[place])
+        for place in sorted(draw.permutation(len(rows))[: round(share * len(rows))].tolist())
+        if len(rows[place]["step_ends"]) > 1
+    ]
+    return [
+        _record(
+            problem,
+            row["k"],
+            [*row["token_ids"][: int(draw.choice(row["step_ends"][:-1])) + 1], tokenizer.eos_id],
+            tokenizer,
+            stop_reason=CUT,
+        )
+        for problem, row in chosen
+    ]
+
+
 def _record(
-    problem: dict[str, Any], k: int, token_ids: list[int], tokenizer: Tokenizer
+    problem: dict[str, Any],
+    k: int,
+    token_ids: list[int],
+    tokenizer: Tokenizer,
+    stop_reason: str | None = None,
 ) -> dict[str, Any]:
     text = tokenizer.decode(token_ids)
     judged = grade(problem["answer"], text, choices=problem.get("choices"), strict=True)
@@ -121,6 +170,7 @@ def _record(
         "prompt": prompt_text(problem["question"]),
         "completion": text,
         "token_ids": token_ids,
+        "stop_reason": stop_reason,
         "gold": problem["answer"],
         "extracted": judged.extracted,
         "verdict": judged.verdict,
@@ -191,7 +241,7 @@ def _prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
 
 def read_solutions(paths: list[Path], tokenizer: Tokenizer) -> list[Solution]:
     """Solutions of Parquet files (schema SAMPLE) whose verdict is known, in their order."""
-    columns = ["prompt", "token_ids", "verdict", "step_ends", "step_rewards"]
+    columns = ["prompt", "token_ids", "stop_reason", "verdict", "step_ends", "step_rewards"]
     names: dict[str, int] = {}
     found = []
     for path in paths:
@@ -208,6 +258,7 @@ def read_solutions(paths: list[Path], tokenizer: Tokenizer) -> list[Solution]:
                     row["verdict"],
                     [len(prompt) + end for end in row["step_ends"] or []],
                     row["step_rewards"] or [],
+                    row["stop_reason"] == CUT,
                 )
             )
     return found

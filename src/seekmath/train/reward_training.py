@@ -44,14 +44,17 @@ def reward(settings: RewardSettings, job: Job) -> dict[str, Any]:
     solutions = read_solutions([path], tokenizer)
     border = round((max(s.question for s in solutions) + 1) * (1 - settings.heldout_share))
     learned = [s for s in solutions if s.question < border]
-    heldout = [s for s in solutions if s.question >= border]
+    # Measured is what the policy writes by itself.
+    heldout = [s for s in solutions if s.question >= border and not s.cut]
     model = RewardModel(load_model(settings.model)).to(device)
     last, steps = fit(model, learned, settings.kind, settings, job)
     save_reward_model(model, job.out / "model", settings.model)
     measured = measure(model.eval(), heldout, settings.kind)
     write_json(job.out / "results.json", measured)
     flat = {key: value for key, value in measured.items() if isinstance(value, float)}
-    return {**last, **flat, "samples": len(solutions), "steps": steps}
+    cut = sum(s.cut for s in solutions)
+    counts = {"samples": len(solutions) - cut, "cut_samples": cut, "steps": steps}
+    return {**last, **flat, **counts}
 
 
 def fit(

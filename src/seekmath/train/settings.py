@@ -185,6 +185,13 @@ class RewardSettings(LoopSettings):
     heldout_share: float = Field(
         0.2, gt=0, lt=1, description="Share of questions kept for measuring."
     )
+    cut_share: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Solutions ended early after one of their steps and learned beside the rest, as"
+        " a share of them: a policy soon finds outputs that a reward model has never seen.",
+    )
     temperature: float = Field(1.0, gt=0, description="Sampling temperature.")
     max_new_tokens: int = Field(128, ge=1, description="Tokens of a solution at most.")
     rows_per_step: int = Field(32, ge=1, description="Solutions in a batch.")
