@@ -28,10 +28,22 @@ def _value(record: int | str) -> int:
         return len(bytearray(512 << 20))
     if record == "crash":
         os.abort()
+    if record == "compile":
+        return _compiled()
     if isinstance(record, str):
         time.sleep(float(record))
         return 0
     return record
+
+
+def _compiled() -> int:
+    import numba
+
+    import seekmath.mine.compiled  # noqa: F401, it listens to numba
+
+    value: int = numba.njit(lambda: 3)()
+    time.sleep(1)  # so that the supervisor looks in between
+    return value
 
 
 def leave_a_line(stage: Stage, shard: Shard, beat: Beat) -> dict[str, Any]:

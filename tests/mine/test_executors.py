@@ -78,6 +78,17 @@ def test_what_holds_is_not_done_again(tmp_path):
     assert finished(stage_in(tmp_path, parameters={"p": 1}), shards[0]) == changed
 
 
+def test_the_user_is_told_once_that_kernels_are_compiled(tmp_path):
+    told = []
+    with Engine(str(tmp_path), workers=2, say=told.append) as engine:
+        engine.map(stage_in(tmp_path / "none"), shards_of([1, "0.6"]))
+        assert not told
+        done = engine.map(stage_in(tmp_path), shards_of(["compile"], ["compile"]))
+    assert [one["total"] for one in done] == [3, 3]
+    assert len(told) == 1
+    assert "compiling" in told[0]
+
+
 def test_an_error_of_the_step_reaches_the_caller(tmp_path):
     with pytest.raises(TypeError), Engine(str(tmp_path), workers=1) as engine:
         engine.map(stage_in(tmp_path), shards_of([1, None]))

@@ -23,7 +23,9 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
 
     from seekmath.core.files import refuse_overwriting, whole_file
     from seekmath.mine.extract import extract_inputs
+    from seekmath.mine.limits import COMPILING
 
+    COMPILING.begun = _tell_compiling
     if out:
         refuse_overwriting(out, *inputs)
     with whole_file(out) if out else nullcontext(sys.stdout) as file:
@@ -34,6 +36,13 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
                 head = f"# {page['title']}\n\n" if page["title"] else ""
                 line = f"{head}{page['text']}\n"
             file.write(line + "\n")
+
+
+def _tell_compiling() -> None:
+    from seekmath.mine.limits import COMPILES, COMPILING
+
+    click.echo(COMPILES, err=True)
+    COMPILING.begun = lambda: None  # said once
 
 
 @click.command("mine plan")

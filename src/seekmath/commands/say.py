@@ -5,8 +5,21 @@ from typing import Any
 
 
 def short(value: Any) -> str:
-    """A value on one line: four digits of a number, 300 characters of anything else."""
+    """A value on one line: four digits of a number, 300 characters of anything else.
+
+    A mapping reads ``name value, name (name value)``; what is empty in it is left out.
+    """
     if isinstance(value, float):
         return f"{value:.4g}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        parts = [
+            f"{name} ({short(part)})" if isinstance(part, dict) else f"{name} {short(part)}"
+            for name, part in value.items()
+            if part not in ({}, [], "")
+        ]
+        text = ", ".join(parts)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 300 else text[:300] + " …"

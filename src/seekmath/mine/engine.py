@@ -33,6 +33,7 @@ from seekmath.mine.limits import COMPILING, limit_memory, limit_time
 #: How a worker ends that ran out of its memory budget; supervisors read it.
 MEMORY_EXIT = 88
 _BETWEEN = -1
+# The file where a worker is: the record's number, and a byte once it has compiled a kernel.
 _PLACE = struct.Struct("<q")
 
 
@@ -96,9 +97,9 @@ class Beat:
         self._map: mmap.mmap | None = None
         if path:
             with open(path, "w+b") as file:
-                file.write(_PLACE.pack(_BETWEEN))
+                file.write(_PLACE.pack(_BETWEEN) + b"\0")
                 file.flush()
-                self._map = mmap.mmap(file.fileno(), _PLACE.size)
+                self._map = mmap.mmap(file.fileno(), _PLACE.size + 1)
 
     def __call__(self, record: int) -> bool:
         """Begin record number ``record``; False where it is quarantined and to be left out."""
@@ -112,6 +113,11 @@ class Beat:
         if self._map is not None:
             limit_time(0)
             _PLACE.pack_into(self._map, 0, _BETWEEN)
+
+    def compiling(self) -> None:
+        """Tell the supervisor that a kernel is being compiled."""
+        if self._map is not None:
+            self._map[_PLACE.size] = 1
 
 
 def run_shard(
@@ -127,6 +133,7 @@ def run_shard(
             watches, then no limit holds.
     """
     beat = Beat(Path(watched) if watched else None, stage.record_cpu_s, frozenset(left_out))
+    COMPILING.begun = beat.compiling
     if watched:
         # The default action of the timer's signal ends the process; Python's own needs Python.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -240,4 +247,9 @@ def place_file() -> str:
 def place_in(path: str) -> int:
     """The record number a worker wrote into its file; -1 where it was between records."""
     raw = Path(path).read_bytes()
-    return int(_PLACE.unpack(raw)[0]) if len(raw) == _PLACE.size else _BETWEEN
+    return int(_PLACE.unpack_from(raw)[0]) if len(raw) > _PLACE.size else _BETWEEN
+
+
+def compiles_in(path: str) -> bool:
+    """Whether the worker that writes into this file has had to compile a kernel."""
+    return Path(path).read_bytes()[_PLACE.size :] == b"\1"

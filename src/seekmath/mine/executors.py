@@ -25,14 +25,17 @@ from seekmath.mine.engine import (
     MEMORY_EXIT,
     Shard,
     Stage,
+    compiles_in,
     finished,
     place_file,
     place_in,
     run_shard,
 )
+from seekmath.mine.limits import COMPILES
 
 Executor = Literal["local", "ray"]
 Progress = Callable[[int], None]
+Say = Callable[[str], None]
 
 # Workers of one shard that may die, and of these between records, before the run fails.
 _MOST_DEATHS = 50
@@ -52,8 +55,8 @@ class _Attempt:
     watched: str = ""
 
 
-def _nothing(done: int) -> None:
-    """No progress is shown."""
+def _nothing(done: int | str) -> None:
+    """Nothing is shown."""
 
 
 class Engine:
@@ -66,6 +69,7 @@ class Engine:
             is started on this machine where it names none).
         lease_s: after this long without a sign of life another process takes a shard over.
         shared: whether to claim shards, so that other processes may work on the same run.
+        say: told once, as a line for the user, that workers compile kernels, which takes its time.
     """
 
     def __init__(
@@ -75,10 +79,12 @@ class Engine:
         executor: Executor = "local",
         lease_s: float = LEASE_S,
         shared: bool = True,
+        say: Say = _nothing,
     ) -> None:
         self.run = run
         self.workers = workers
         self._executor = executor
+        self._say: Say | None = say
         self._stack = ExitStack()
         self._pool: ProcessPool | None = None
         # Object stores have no exclusive creation; one process drives a run there.
@@ -120,6 +126,7 @@ class Engine:
         while left or running:
             self._start(stage, left, running, manifests)
             progress(len(manifests))
+            self._tell_compiling(running)
             ended = wait(running, poll_s, FIRST_COMPLETED).done if running else set()
             if not ended and not running and left:
                 time.sleep(poll_s)
@@ -180,6 +187,12 @@ class Engine:
             arguments = (stage, attempt.shard, attempt.left_out, attempt.watched)
             future = self._pool.schedule(run_shard, args=arguments)
         running[future] = attempt
+
+    def _tell_compiling(self, running: dict["Future[Any]", _Attempt]) -> None:
+        watched = (attempt.watched for attempt in running.values() if attempt.watched)
+        if self._say and any(map(compiles_in, watched)):
+            self._say(f"  {COMPILES}")
+            self._say = None
 
     def _claim(self, stage: Stage, shard: Shard) -> bool:
         return self._claims is None or self._claims.take(_claim_name(stage, shard))

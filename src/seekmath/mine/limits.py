@@ -8,6 +8,7 @@ installation, and would otherwise be charged to the page that happened to come f
 import resource
 import signal
 import time
+from collections.abc import Callable
 
 _STATM_DATA = 5  # the field of /proc/self/statm that RLIMIT_DATA limits
 _NONE = resource.RLIM_INFINITY
@@ -30,16 +31,19 @@ class Uncounted:
 
     Attributes:
         spent_s: processor seconds that this process has spent so.
+        begun: called whenever it begins.
     """
 
     def __init__(self) -> None:
         self._depth = 0
         self.spent_s = 0.0
+        self.begun: Callable[[], None] = lambda: None
 
     def begin(self) -> None:
         """Stop the clock and lift the bound."""
         self._depth += 1
         if self._depth == 1:
+            self.begun()
             self._begun_s = time.process_time()
             self._left_s = signal.setitimer(signal.ITIMER_PROF, 0)[0]
             self._soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -62,6 +66,8 @@ class Uncounted:
 
 #: Of this process: the compiling of kernels.
 COMPILING = Uncounted()
+#: What a user is told who waits for it.
+COMPILES = "compiling kernels: once in an installation, up to a minute"
 
 
 def _allocated() -> int:

@@ -30,13 +30,13 @@ def mine(settings: MineSettings, job: Job) -> dict[str, Any]:
     """WARC files and seeds to ``corpus/``, ``scores/``, ``rounds.json`` and ``funnel.json``.
 
     Returns:
-        counts for the manifest: documents, tokens, rounds, drops by reason, how each round was
-        trained, and how good the last was when labels are given.
+        counts for the manifest: documents, tokens, rounds, drops by reason, and how good the last
+        round was when labels are given. How each round was trained stands in ``rounds.json``.
 
     Raises:
         BadInput: an input is missing or holds nothing usable; no seed page is in the crawl.
     """
-    with Engine(str(job.out), settings.workers, settings.executor) as engine:
+    with Engine(str(job.out), settings.workers, settings.executor, say=job.say) as engine:
         return _mine(engine, settings, job)
 
 
@@ -59,7 +59,6 @@ def _mine(engine: Engine, settings: MineSettings, job: Job) -> dict[str, Any]:
         "rounds": len(done),
         "dropped": {step["step"]: step["dropped"] for step in funnel},
         "quarantined": {m["file"]: m["quarantined_at"] for m in extracted if m["quarantined"]},
-        "training": [one.report.get("training", {}) for one in done],
         "truth": done[-1].report.get("truth", {}),
     }
 
