@@ -78,6 +78,35 @@ def test_pairs_are_graded_and_pages_extracted(tmp_path):
     assert (page["title"], page["text"]) == ("T", "Let x be $x^2$, a square.")
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "words"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.png: is a PNG image; give HTML"),
+        ("a.pdf", b"%PDF-1.5\n<<a>>", "a.pdf: is a PDF"),
+        ("a.html", b"\x1f\x8b\x08\0", "compressed with gzip and not named .warc.gz"),
+        ("a", bytes(range(256)) + b"<p>x", "a: is binary data, not text"),
+        ("a.html", b"", "a.html: is empty"),
+        ("a.warc", b"\x89PNG" + b"x" * 99, "a.warc: holds no page; skipped: bytes between"),
+    ],
+)
+def test_what_is_no_page_is_refused_by_name(tmp_path, name, body, words):
+    (tmp_path / name).write_bytes(body)
+    done = seekmath("extract", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_text_without_tags_is_printed_as_it_stands(tmp_path):
+    text = "Let 1 < 2.\n\n  - AT&amp;T"
+    (tmp_path / "p.txt").write_bytes(text.encode("utf-16"))
+    (tmp_path / "p.html").write_bytes(b"<p>stray \x01 byte</p>")
+    done = seekmath("extract", "p.txt", "p.html", "--json", cwd=tmp_path)
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [
+        text,
+        "stray byte",
+    ]
+
+
 def test_an_answer_may_begin_with_a_minus_sign():
     done = seekmath("grade", "-5", r"-\sinh(2)", "--json", "--choice", "-1")
     assert json.loads(done.stdout)["extracted"] is None

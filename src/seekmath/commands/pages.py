@@ -15,7 +15,8 @@ import click
 def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
     """Print the main text of HTML files, URLs or every page of WARC files.
 
-    Formulas stand in it as LaTeX between $…$ or $$…$$, whatever form they had. Example:
+    Formulas stand in it as LaTeX between $…$ or $$…$$, whatever form they had. A file without a
+    single tag is plain text, which is printed as it stands. Example:
 
         seekmath extract page.html --json
     """
