@@ -107,6 +107,15 @@ def test_text_without_tags_is_printed_as_it_stands(tmp_path):
     ]
 
 
+def test_a_title_that_is_the_first_heading_is_printed_once(tmp_path):
+    for name, title in (("same.html", "Sums"), ("other.html", "Sums, explained")):
+        page = f"<title>{title}</title><h1>Sums</h1><p>One and two are three, as is known.</p>"
+        (tmp_path / name).write_text(page)
+    done = seekmath("extract", "same.html", "other.html", cwd=tmp_path)
+    text = "# Sums\n\nOne and two are three, as is known.\n\n"
+    assert done.stdout == f"{text}# Sums, explained\n\n{text}"
+
+
 def test_an_answer_may_begin_with_a_minus_sign():
     done = seekmath("grade", "-5", r"-\sinh(2)", "--json", "--choice", "-1")
     assert json.loads(done.stdout)["extracted"] is None

@@ -34,9 +34,14 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
             if as_json:
                 line = json.dumps(page, ensure_ascii=False)
             else:
-                head = f"# {page['title']}\n\n" if page["title"] else ""
-                line = f"{head}{page['text']}\n"
+                line = f"{_head(page['title'], page['text'])}{page['text']}\n"
             file.write(line + "\n")
+
+
+def _head(title: str, text: str) -> str:
+    """The title as a heading, unless the text begins with it."""
+    first = text.partition("\n")[0].lstrip("# ")
+    return f"# {title}\n\n" if title and title != first else ""
 
 
 def _tell_compiling() -> None:
