@@ -11,6 +11,9 @@ from seekmath.cli import _COMMANDS
 from seekmath.stages import STAGES
 
 
+GRPO = ["grpo", "--model", "m", "--problems", "p", "--out", "o"]
+
+
 def seekmath(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "seekmath.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
@@ -56,6 +59,12 @@ def test_the_top_help_imports_nothing_heavy():
         ),
         (["evaluate", "--benchmark", "b", "--out", "o"], "needs --model FOLDER"),
         (["evaluate", "--limit", "-1", "--out", "o"], "seekmath evaluate --limit: found '-1'"),
+        ([*GRPO, "--stop-on", "kll"], "--stop-on: found 'kll' (did you mean 'kl'?)"),
+        ([*GRPO, "--supervision", "process"], "--supervision process needs --process-model FOLDER"),
+        (
+            ["mine", "w", "--seeds", "s", "--out", "o", "--annotator", "llm"],
+            "--annotator llm needs --annotator-endpoint and --annotator-model",
+        ),
         (["grade", "1", "2", "--explan"], "No such option"),
     ],
 )

@@ -9,7 +9,7 @@ import click
 import yaml
 from pydantic.fields import FieldInfo
 
-from seekmath.core.complaints import allowed_values, unknown
+from seekmath.core.complaints import allowed_values, in_options, unknown
 from seekmath.core.files import BadInput
 from seekmath.core.recipe import PlannedStage, Settings, StageType, option_of, read_yaml, validate
 from seekmath.stages import STAGES
@@ -61,7 +61,10 @@ def stage_command(name: str, summary: str, run: Run) -> click.Command:
             run(None, common["out"], False, common["quiet"], common["as_json"])
             return
         planned = _plan(name, stage, given, common["recipe"], seed)
-        run(planned, common["out"], common["overwrite"], common["quiet"], common["as_json"])
+        try:
+            run(planned, common["out"], common["overwrite"], common["quiet"], common["as_json"])
+        except BadInput as error:
+            raise BadInput(in_options(str(error), stage.settings, option_of)) from None
 
     text = f"{summary}\n\nExample:\n\n    {_EXAMPLES[name]}"
     return click.Command(name, params=parameters, callback=callback, help=text, short_help=summary)
@@ -115,7 +118,9 @@ def _plan(
     for field, value in given.items():
         if value not in (None, ()):
             body[field] = _typed(stage.settings, field, value)
-    settings = validate(f"seekmath {name}", stage.settings, body, options=True)
+    command = f"seekmath {stage.command or name}"
+    where = f"{command} with {recipe}" if recipe else command
+    settings = validate(where, stage.settings, body, f"{command} --help", options=True)
     return PlannedStage(name, name, stage, settings, recipe_seed if seed is None else seed)
 
 

@@ -15,7 +15,7 @@ from seekmath.world.settings import WorldSettings
 STAGES = {
     "world": StageType(WorldSettings, "seekmath.world.web:make_world"),
     "mine": StageType(MineSettings, "seekmath.mine.rounds:mine", version=4, shared=True),
-    "cuts": StageType(CutsSettings, "seekmath.mine.cuts:cuts", version=2),
+    "cuts": StageType(CutsSettings, "seekmath.mine.cuts:cuts", version=2, command="mine cuts"),
     "decontaminate": StageType(DecontaminateSettings, "seekmath.mine.decontaminate:decontaminate"),
     "tokenize": StageType(TokenizeSettings, "seekmath.corpus.shards:tokenize"),
     "pretrain": StageType(PretrainSettings, "seekmath.train.pretrain:pretrain"),

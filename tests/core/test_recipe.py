@@ -2,15 +2,20 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, create_model
 
 from seekmath.core.files import BadInput
 from seekmath.core.recipe import Settings, Source, StageType, load_recipe, sources, with_sources
 
 
+class Part(Settings):
+    size: int = 0
+
+
 class Make(Settings):
     pages: int = Field(10, ge=1, description="How many.")
     flavour: Literal["sweet", "sour"] = "sweet"
+    more: list[Part] = []
 
 
 class Take(Settings):
@@ -66,6 +71,11 @@ def test_sources_are_replaced_by_label():
     ("text", "overrides", "words"),
     [
         (GOOD.replace("pages", "pagse"), [], ["r.yaml: stages.make.pagse", "'pages'", "flavour"]),
+        (
+            GOOD.replace("pages: 5", "pages: 5, more: [{size: 1, sise: 2}]"),
+            [],
+            ["stages.make.more.0.sise: found 'sise' (did you mean 'size'?); allowed: size"],
+        ),
         (GOOD, ["make.pages=many"], ["stages.make.pages", "'many'", "a whole number, at least 1"]),
         (GOOD, ["make.pages=0"], ["found 0", "at least 1"]),
         (GOOD, ["make.flavour=bitter"], ["found 'bitter'", "one of sweet, sour"]),
@@ -88,6 +98,25 @@ def test_a_mistake_is_refused_with_place_finding_and_fix(tmp_path, text, overrid
         load(tmp_path, text, *overrides)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_bound_is_said_once(tmp_path):
+    with pytest.raises(BadInput) as caught:
+        load(tmp_path, GOOD, "make.pages=0")
+    assert str(caught.value) == (
+        f"{tmp_path}/r.yaml: stages.make.pages: found 0; allowed: a whole number, at least 1"
+    )
+
+
+def test_of_many_settings_the_nearest_are_named_and_where_all_stand(tmp_path):
+    many = create_model("Many", __base__=Settings, **{f"side_{n}": (int, n) for n in range(30)})
+    path = tmp_path / "r.yaml"
+    path.write_text("stages: {many: {sida_4: 1}}")
+    with pytest.raises(BadInput) as caught:
+        load_recipe(path, [], {"many": StageType(many, "x:y", command="make many")})
+    assert "found 'sida_4' (did you mean 'side_4' or " in str(caught.value)
+    assert "30 names, listed by: seekmath make many --help" in str(caught.value)
+    assert "side_20" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):

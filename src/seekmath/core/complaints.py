@@ -1,15 +1,25 @@
 """What a user reads when a recipe or an option is wrong: where, found, allowed, nearest name."""
 
 import difflib
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+# More names than these nobody reads.
+_MOST_NAMED = 20
 
-def unknown(where: str, found: str, allowed: list[str]) -> str:
-    """One line for a name that is not among those allowed, with the nearest right one."""
-    return f"{where}: found '{found}'{_did_you_mean(found, allowed)}; allowed: {', '.join(allowed)}"
+
+def unknown(where: str, found: str, allowed: list[str], listed: str = "") -> str:
+    """One line for a name that is not among those allowed, with the nearest right ones.
+
+    ``listed`` is the command that names all, for when they are many.
+    """
+    many = bool(listed) and len(allowed) > _MOST_NAMED
+    names = f"{len(allowed)} names, listed by: {listed}" if many else ", ".join(allowed)
+    near = _did_you_mean(found, allowed, 0.5 if many else 0.6)
+    return f"{where}: found '{found}'{near}; allowed: {names}"
 
 
 #: The name that a user knows a field by: of a class and ``field`` or ``field.key``.
@@ -17,10 +27,37 @@ Named = Callable[[type[BaseModel], str], str]
 
 
 def complain(
-    where: str, model: type[BaseModel], error: ValidationError, named: Named | None = None
+    where: str,
+    model: type[BaseModel],
+    error: ValidationError,
+    named: Named | None = None,
+    listed: str = "",
 ) -> str:
-    """One line for each mistake that pydantic found in settings of ``model``."""
-    return "\n".join(_line(where, model, item, named) for item in error.errors())
+    """One line for each mistake that pydantic found in settings of ``model``.
+
+    ``listed`` is the command that names all settings.
+    """
+    return "\n".join(_line(where, model, item, named, listed) for item in error.errors())
+
+
+def in_options(text: str, model: type[BaseModel], named: Named) -> str:
+    """A complaint that names fields of ``model``, with the options that a user knows them by.
+
+    Fields are told from words by an underscore, or by a colon behind them where they begin the
+    text or a value follows: ``annotator: llm needs annotator_model`` becomes ``--annotator llm
+    needs --annotator-model``.
+    """
+    fields = "|".join(sorted(model.model_fields, key=len, reverse=True))
+
+    def option(match: re.Match[str]) -> str:
+        field, colon, value = match[1], match[2] or "", match[3] or ""
+        choices = map(str, get_args(model.model_fields[field].annotation))
+        is_value = value.isupper() or value in choices
+        if "_" not in field and not is_value and not (colon and match.start() == 0):
+            return match[0]
+        return named(model, field) + (" " if is_value else colon) + value
+
+    return re.sub(rf"(?<![\w./-])({fields})(?![\w./-])(?:(: )(\w+))?", option, text)
 
 
 def allowed_values(model: type[BaseModel], field: str) -> str:
@@ -29,24 +66,38 @@ def allowed_values(model: type[BaseModel], field: str) -> str:
     return _words(schema["properties"][field], schema.get("$defs", {}))
 
 
-def _did_you_mean(found: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(found.split("/", 1)[0], allowed, n=1, cutoff=0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+def _did_you_mean(found: str, allowed: list[str], likeness: float) -> str:
+    near = difflib.get_close_matches(found.split("/", 1)[0], allowed, n=3, cutoff=likeness)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
 
 
-def _line(where: str, model: type[BaseModel], item: Any, named: Named | None) -> str:
+def _line(where: str, model: type[BaseModel], item: Any, named: Named | None, listed: str) -> str:
     path = ".".join(str(part) for part in item["loc"])
     field = str(item["loc"][0]) if item["loc"] else ""
+    *parents, last = item["loc"] or [""]
     if item["type"] == "extra_forbidden":
-        return unknown(f"{where}.{path}", field, sorted(model.model_fields))
+        fields = sorted(_model_at(model, parents).model_fields)
+        return unknown(f"{where}{': ' if named else '.'}{path}", str(last), fields, listed)
     place = f"{where} {named(model, path)}" if named and path else f"{where}.{path}"
     if item["type"] == "missing":
-        return f"{place}: missing; needed: {allowed_values(model, field)}"
+        return f"{place}: missing; needed: {allowed_values(_model_at(model, parents), str(last))}"
     reason = item["msg"].removeprefix("Value error, ")
+    if named:
+        reason = in_options(reason, model, named)
     if field not in model.model_fields:
         return f"{where}: {reason}"
-    allowed = allowed_values(model, field)
-    return f"{place}: found {item['input']!r}; allowed: {allowed} ({reason})"
+    # Of a whole field pydantic's own reasons say again what is allowed.
+    why = f" ({reason})" if item["type"] == "value_error" or len(item["loc"]) > 1 else ""
+    return f"{place}: found {item['input']!r}; allowed: {allowed_values(model, field)}{why}"
+
+
+def _model_at(model: type[BaseModel], place: list[Any]) -> type[BaseModel]:
+    """The settings within ``model`` at ``place``, such as ``["phases", 0]``."""
+    for part in place:
+        if part in model.model_fields:
+            inner = get_args(model.model_fields[part].annotation)
+            model = next((a for a in inner if issubclass(a, BaseModel)), model)
+    return model
 
 
 _NAMES = {

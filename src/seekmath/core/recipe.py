@@ -44,12 +44,14 @@ class StageType:
     ``version`` goes up when the function's outputs change, so that older outputs are redone.
     ``shared`` says that several processes may work on one run of it, and that its own manifests
     tell which of its files still hold after a change, so that none is removed beforehand.
+    ``command`` is its command where that is called otherwise.
     """
 
     settings: type[Settings]
     function: str
     version: int = 1
     shared: bool = False
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ def _plan_stage(
     if type_name not in types:
         raise BadInput(unknown(f"{where}.type", str(type_name), list(types)))
     stage_seed = _whole_number(f"{where}.seed", body.pop("seed", seed))
-    settings = validate(where, types[type_name].settings, body)
+    listed = f"seekmath {types[type_name].command or type_name} --help"
+    settings = validate(where, types[type_name].settings, body, listed)
     return PlannedStage(name, type_name, types[type_name], settings, stage_seed)
 
 
@@ -204,16 +207,23 @@ def _whole_number(where: str, value: Any) -> int:
 
 
 def validate(
-    where: str, model: type[Settings], body: Mapping[str, Any], *, options: bool = False
+    where: str,
+    model: type[Settings],
+    body: Mapping[str, Any],
+    listed: str = "",
+    *,
+    options: bool = False,
 ) -> Settings:
     """Make settings of a mapping, or raise BadInput with one line for each mistake.
 
-    With ``options`` the mistakes name options of the command line instead of fields.
+    With ``options`` the mistakes name options of the command line instead of fields; ``listed`` is
+    the command that names all settings.
     """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise BadInput(complain(where, model, error, option_of if options else None)) from None
+        named = option_of if options else None
+        raise BadInput(complain(where, model, error, named, listed)) from None
 
 
 def option_of(model: type[BaseModel], label: str) -> str:

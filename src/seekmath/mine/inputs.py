@@ -53,7 +53,7 @@ def files_at(source: str) -> list[str]:
         found = sorted(str(p) for p in path.rglob("*") if p.name.endswith(endings) and p.is_file())
         if found:
             return found
-    raise BadInput(f"crawl: {source}: holds no *.warc, *.warc.gz, *.wet.gz or *.parquet file")
+    raise BadInput(f"{source}: holds no *.warc, *.warc.gz, *.wet.gz or *.parquet file")
 
 
 def _matching(pattern: str) -> list[str]:
@@ -62,7 +62,7 @@ def _matching(pattern: str) -> list[str]:
     system, path = fsspec.core.url_to_fs(pattern)
     found = sorted(system.unstrip_protocol(name) for name in system.glob(path))
     if not found:
-        raise BadInput(f"crawl: {pattern}: no file matches")
+        raise BadInput(f"{pattern}: no file matches")
     return found
 
 
