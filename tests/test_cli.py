@@ -10,6 +10,8 @@ import pytest
 from seekmath.cli import _COMMANDS
 from seekmath.stages import STAGES
 
+GRPO = ["grpo", "--model", "m", "--problems", "p", "--out", "o"]
+
 
 GRPO = ["grpo", "--model", "m", "--problems", "p", "--out", "o"]
 
