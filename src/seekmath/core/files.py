@@ -160,7 +160,11 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
 def _json_object(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except json.JSONDecodeError as error:
+        # Its own text counts the lines of this one line.
+        reason = f"{error.msg}, at character {error.pos + 1}"
+        raise BadInput(f"{path}:{number}: not valid JSON: {reason}") from None
+    except UnicodeDecodeError as error:
         raise BadInput(f"{path}:{number}: not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadInput(f"{path}:{number}: expected an object {{…}}, found {type(value).__name__}")
