@@ -72,7 +72,7 @@ def test_json_lines_round_trip_and_same_bytes(tmp_path, name):
 def test_bad_json_lines_name_file_and_line(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": 1}\n\n{"a": \n')
-    with pytest.raises(BadInput, match=r"a\.jsonl:3: not valid JSON: Expecting value, at character"):
+    with pytest.raises(BadInput, match=r"a\.jsonl:3: not valid JSON: [A-Z][^:]*, at character"):
         list(read_jsonl(path))
     path.write_text("[1]\n")
     with pytest.raises(BadInput, match="expected an object"):
