@@ -143,9 +143,12 @@ def _explain(error: Exception) -> int:
         click.echo(f"error: {error}", err=True)
         return 2
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("seekmath"):
+        from seekmath.core.extras import extra_with
+
+        extra = extra_with(str(error.name)) or "all"
         click.echo(
-            f"error: the package '{error.name}' is not installed; "
-            'pip install "seekmath[all]" (or [mine], [train], [report])',
+            f"error: the package '{error.name}' is not installed;"
+            f' pip install "seekmath[{extra}]"; seekmath doctor lists all extras',
             err=True,
         )
         return 2

@@ -9,28 +9,12 @@ from typing import Any
 
 import psutil
 
+from seekmath.core.extras import EXTRAS, missing_of
 from seekmath.core.files import BadInput
 from seekmath.verify.coq import coq_libraries, coq_version
 from seekmath.verify.execution import Program
 from seekmath.verify.sandbox import Backend, Sandbox
 
-# Of each extra, the packages without which its commands do not run.
-_EXTRAS = {
-    "mine": (
-        "numba",
-        "isal",
-        "deflate",
-        "fsspec",
-        "charset_normalizer",
-        "pebble",
-        "tenacity",
-    ),
-    "annotate": ("httpx", "latex2mathml", "markupsafe", "starlette", "tenacity", "uvicorn"),
-    "train": ("torch", "tokenizers", "safetensors"),
-    "evaluate": ("httpx", "jinja2", "tenacity"),
-    "report": ("jinja2", "latex2mathml"),
-    "tools": ("sympy",),
-}
 _PROVERS = {"isabelle": (("isabelle", "version"), "isabelle.in.tum.de")}
 _ASK_S = 20.0
 
@@ -44,7 +28,8 @@ def examine() -> dict[str, Any]:
         "sandbox bubblewrap": _sandbox("bubblewrap"),
         "prover coq": _coq(),
         **{f"prover {name}": _prover(*how) for name, how in _PROVERS.items()},
-        **{f"extra {name}": _extra(name, packages) for name, packages in _EXTRAS.items()},
+        "sampler vllm": _vllm(),
+        **{f"extra {name}": _extra(name) for name in EXTRAS},
     }
 
 
@@ -102,6 +87,14 @@ def _prover(command: tuple[str, ...], where: str) -> str:
     return f"{(asked.strip().splitlines() or ['?'])[0]} ({path})"
 
 
-def _extra(name: str, packages: tuple[str, ...]) -> str:
-    missing = [one for one in packages if importlib.util.find_spec(one) is None]
-    return f"lacks {', '.join(missing)}: pip install seekmath[{name}]" if missing else "installed"
+def _vllm() -> str:
+    found = importlib.util.find_spec("vllm") is not None
+    return "installed" if found else "not installed: rollouts on a GPU; pip install vllm"
+
+
+def _extra(name: str) -> str:
+    """Whether all of an extra is there, what it is for, and how it is had."""
+    missing = missing_of(name)
+    if not missing:
+        return f"installed: {EXTRAS[name]}"
+    return f'lacks {", ".join(missing)}: {EXTRAS[name]}; pip install "seekmath[{name}]"'
