@@ -4,7 +4,7 @@ import math
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "--results",
     default="benchmarks/results",
     show_default=True,
-    help="Folder whose reproduce-*.json the page shows.",
+    help="Folder of the results (reproduce-*.json) that --page and --list show.",
 )
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def reproduce(
@@ -77,7 +77,7 @@ def reproduce(
     chosen = _sized(SIZES[size], threads)
     numbers = list(range(seeds or chosen.seeds))
     if listing:
-        _list(chosen, numbers, Path(out))
+        _list(chosen, numbers, Path(out), Path(results))
         return
     names = tuple(ALSO.get(name, name) for name in names)
     for name in names:
@@ -144,11 +144,13 @@ def _run_seeds(
                 run_seed(name, EXPERIMENTS[name].stages(size), size, seed, out, display)
 
 
-def _list(size: "Size", seeds: list[int], out: Path) -> None:
+def _list(size: "Size", seeds: list[int], out: Path, results: Path) -> None:
     from seekmath.reproduce.cost import cost
-    from seekmath.reproduce.experiments import EXPERIMENTS
+    from seekmath.reproduce.experiments import ALSO, EXPERIMENTS
+    from seekmath.reproduce.result import read_result
 
     click.echo(f"size {size.name}, {len(seeds)} seeds, runs in {out / size.name}")
+    known = [read_result(path) for path in sorted(results.glob("reproduce-*.json"))]
     for name, experiment in EXPERIMENTS.items():
         done = cost(experiment, size, seeds, out)
         left = "unknown until a stage of each kind ran"
@@ -156,12 +158,30 @@ def _list(size: "Size", seeds: list[int], out: Path) -> None:
         if not math.isnan(done.left):
             basis = "" if done.measured else ", by what two cores take until this machine has run"
             left = f"about {done.left:.0f} min{basis}"
-        click.echo(f"\n{name}: {experiment.title} ({experiment.place})")
+        also = "".join(f", {alias}" for alias, of in ALSO.items() if of == name)
+        click.echo(f"\n{name}{also}: {experiment.title} ({experiment.place})")
+        own = [result for result in known if result["experiment"] == name]
         for claim in experiment.claims(size):
-            click.echo(f"  - {claim.text}")
+            click.echo(f"  - {claim.text}{_verdicts(own, claim.text)}")
+        for result in own:
+            click.echo(
+                f"  result of {result['date']}, {result['size']} size: {result['minutes']:.0f} min"
+                f" for seeds {', '.join(map(str, result['seeds']))}"
+            )
         click.echo(
             f"  {done.finished} of {done.stages} stages done in {done.spent:.0f} min; left: {left}"
         )
+
+
+def _verdicts(results: list[dict[str, Any]], text: str) -> str:
+    """What results say of a claim, in brackets."""
+    said = [
+        f"{claim['verdict']} at {result['size']} size"
+        for result in results
+        for claim in result["claims"]
+        if claim["text"] == text
+    ]
+    return f" [{', '.join(said)}]" if said else ""
 
 
 def _write_page(page: str, results: Path) -> None:
