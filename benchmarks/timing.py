@@ -25,17 +25,25 @@ def cpu_seconds(
     repeats = {}
     for name, work in works.items():
         work()
-        repeats[name] = max(1, round(least_s / max(_timed(work, 1), 1e-6)))
+        repeats[name] = max(1, round(least_s / max(process_seconds(work), 1e-6)))
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            seconds[name].append(_timed(work, repeats[name]))
+            seconds[name].append(process_seconds(work, repeats[name]))
     return seconds
 
 
 def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
     """The median of each."""
     return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def process_seconds(work: Callable[[], object], times: int = 1) -> float:
+    """CPU seconds of this process for one call of ``work``."""
+    start = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - start) / times
 
 
 def save(name: str, found: dict[str, Any], packages: tuple[str, ...] = ()) -> None:
@@ -50,13 +58,6 @@ def save(name: str, found: dict[str, Any], packages: tuple[str, ...] = ()) -> No
     }
     write_json(Path(__file__).parent / "results" / f"{name}-{date}.json", result)
     print(json.dumps(result, indent=2, ensure_ascii=False))
-
-
-def _timed(work: Callable[[], object], times: int) -> float:
-    start = time.process_time()
-    for _ in range(times):
-        work()
-    return (time.process_time() - start) / times
 
 
 def _version(package: str) -> str:
