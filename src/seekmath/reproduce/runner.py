@@ -49,27 +49,41 @@ def reproduce(
     runs = [run_seed(name, stages, size, seed, out, display) for seed in seeds]
     found = [experiment.measure(run, size) for run in runs]
     path = out / size.name / "results" / f"{name}.json"
-    write_json(
-        path,
-        {
-            "experiment": name,
-            "title": experiment.title,
-            "place": experiment.place,
-            "size": size.name,
-            "seeds": seeds,
-            "claims": [judge(claim, found) for claim in experiment.claims(size)],
-            "arms": summary(found),
-            "curves": mean_curves([experiment.curves(run) for run in runs]),
-            "paper": experiment.paper,
-            "differs": experiment.differs,
-            "minutes": round(sum(_minutes(run, stages) for run in runs), 1),
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": machine(),
-            "versions": versions(),
-            "command": command,
-        },
-    )
+    curves = [experiment.curves(run) for run in runs]
+    minutes = sum(_minutes(run, stages) for run in runs)
+    measured = result(name, experiment, size, seeds, found, curves, minutes, command)
+    write_json(path, measured)
     return path
+
+
+def result(
+    name: str,
+    experiment: Experiment,
+    size: Size,
+    seeds: list[int],
+    found: list[Measured],
+    curves: list[Curves],
+    minutes: float,
+    command: str,
+) -> dict[str, Any]:
+    """What a result's file holds, of what was measured and drawn for each seed."""
+    return {
+        "experiment": name,
+        "title": experiment.title,
+        "place": experiment.place,
+        "size": size.name,
+        "seeds": seeds,
+        "claims": [judge(claim, found) for claim in experiment.claims(size)],
+        "arms": summary(found),
+        "curves": mean_curves(curves),
+        "paper": experiment.paper,
+        "differs": experiment.differs,
+        "minutes": round(minutes, 1),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "command": command,
+    }
 
 
 def run_seed(name: str, stages: Stages, size: Size, seed: int, out: Path, display: Display) -> Path:
