@@ -1,7 +1,7 @@
 """Matrix products of the decoder: oneDNN's in fp32 on a CPU, or bf16 with fp32 around it.
 
 torch takes MKL's products for fp32 on a CPU, which on processors of other makers than MKL's are
-slower than oneDNN's, above all in the backward pass. Here oneDNN is called for the linear layers
+half as quick as oneDNN's. Here oneDNN is called for the linear layers
 alone, by its operator: torch's switch for all products would slow attention down and may stand for
 bf16 where a processor has it. oneDNN also gives a row the same bits whatever other rows are there,
 which sampling relies on; only a single row would take another kernel, and it never goes alone.
@@ -148,7 +148,7 @@ class _Products(torch.autograd.Function):
             to_x = _times(gradient_MO, factor_OI.t()).view(ctx.shape)
         if not any(ctx.needs_input_grad[1:]):
             return to_x, *(None for _ in weights)
-        to_weights = torch.mm(gradient_MO.t(), x_MI).float()
+        to_weights = to_weight(gradient_MO, x_MI).float()
         return to_x, *to_weights.split([len(weight) for weight in weights])
 
 
@@ -180,13 +180,23 @@ class _Product(torch.autograd.Function):
         x_MI, factor_OI = ctx.saved_tensors
         gradient_MO = gradient.reshape(-1, gradient.shape[-1])
         rounded_MO = gradient_MO.to(factor_OI.dtype)
-        to_x = to_weight = None
+        to_x = to_factor = None
         if ctx.needs_input_grad[0]:
             to_x = _times(rounded_MO, factor_OI.t()).to(gradient.dtype).view(ctx.shape)
         if ctx.needs_input_grad[1]:
-            # oneDNN would copy both factors, transposed, on one thread.
-            to_weight = torch.mm(rounded_MO.t(), x_MI).to(gradient.dtype)
-        return to_x, to_weight, None
+            to_factor = to_weight(rounded_MO, x_MI).to(gradient.dtype)
+        return to_x, to_factor, None
+
+
+def to_weight(gradient_MO: Tensor, x_MI: Tensor) -> Tensor:
+    """The gradient of a weight, (O, I), from that of its products and their inputs."""
+    if not _is_plain(gradient_MO, x_MI) or not _works():
+        return torch.mm(gradient_MO.t(), x_MI)
+    gradient_MO, x_MI = _filled(gradient_MO), _filled(x_MI)
+    # oneDNN is quick where its first factor lies as it is read: the smaller one is turned over.
+    if gradient_MO.shape[1] <= x_MI.shape[1]:
+        return _pointwise(gradient_MO.t().contiguous(), x_MI.t())
+    return _pointwise(x_MI.t().contiguous(), gradient_MO.t()).t()
 
 
 def _shaped(y_MO: Tensor, x: Tensor) -> Tensor:
@@ -202,17 +212,24 @@ def _times(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
 
 
 def _onednn(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
-    """The product over rows filled up to a round number of them.
+    """The product over rows filled up to a round number of them."""
+    return _pointwise(_filled(x_MI), weight_OI)[: x_MI.shape[0]]
+
+
+def _filled(x_MI: Tensor) -> Tensor:
+    """Rows of zeros below, up to a round number of rows.
 
     oneDNN compiles a kernel for each number of rows, which takes milliseconds and a MiB or two, and
     ragged batches hardly ever have the same number twice.
     """
     rows = x_MI.shape[0]
     spare = -rows % (_MANY_STEP if rows > _MANY else _FEW_STEP)
-    if spare:
-        x_MI = F.pad(x_MI, (0, 0, 0, spare))
+    return F.pad(x_MI, (0, 0, 0, spare)) if spare else x_MI
+
+
+def _pointwise(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
     product: Tensor = torch.ops.mkldnn._linear_pointwise(x_MI, weight_OI, None, "none", [], "")
-    return product[:rows] if spare else product
+    return product
 
 
 @cache
