@@ -23,6 +23,9 @@ from seekmath.report.numbers import (
     [
         (percent(0.5432), "54.3%"),
         (percent(1, 0), "100%"),
+        (percent(-0.05), "−5.0%"),
+        (percent(-0.0001), "0.0%"),
+        (span(-0.5, -0.25), "−50.0–−25.0"),
         (span(0.501, 0.584), "50.1–58.4"),
         (span(0.5, math.nan), "–"),
         (points(0.052), "+5.2"),

@@ -8,7 +8,7 @@ import pytest
 from seekmath.core.files import BadInput, read_json
 from seekmath.reproduce.charts import dots, lines, paper_value
 from seekmath.reproduce.html import write_html
-from seekmath.reproduce.page import write_page
+from seekmath.reproduce.page import ours, write_page
 from seekmath.reproduce.result import read_result
 from tests.report.run_files import HOSTILE
 from tests.report.test_page import outline
@@ -112,6 +112,36 @@ def test_a_damaged_result_is_named_with_its_field(write, tmp_path):
     with pytest.raises(BadInput, match=f"{re.escape(str(path))}.*minutes"):
         write([path], tmp_path / "page")
     assert not (tmp_path / "page").exists()
+
+
+FOUR = {"low": -0.059, "high": 1.2, "by_seed": [0.1, 0.2, 0.3, 0.4]}
+
+
+@pytest.mark.parametrize(
+    ("value", "measure", "words"),
+    [
+        ({"by_seed": [0.25]}, "pass@1", "25.0"),
+        ({"by_seed": [0.1, 0.4]}, "pass@1", "25.0 (10.0 · 40.0)"),
+        (FOUR, "pass@1", "25.0 (0.0 to 100.0)"),
+        (FOUR, "bits per byte", "0.250 (−0.059 to 1.200)"),
+    ],
+)
+def test_few_seeds_are_named_and_intervals_of_shares_are_cut(value, measure, words):
+    assert ours({"mean": 0.25, "low": None, "high": None, **value}, measure) == words
+
+
+@pytest.mark.parametrize("write", [write_html, write_page])
+def test_that_intervals_are_cut_is_said_where_they_are_shown(write, tmp_path):
+    many = {"sft": {"pass@1": {"mean": 0.25, **FOUR}}}
+    for arms, said in ((many, True), (result()["arms"], False)):
+        write([written(tmp_path, arms=arms, seeds=[0, 1, 2, 3])], tmp_path / "page")
+        assert ("cut at 0 and 100%" in (tmp_path / "page").read_text()) == said
+
+
+def test_differences_below_zero_have_a_minus_sign(tmp_path):
+    claim = {**result()["claims"][0], "mean": -0.05, "over_seeds": [-0.1, 0.0]}
+    write_page([written(tmp_path, claims=[claim])], tmp_path / "page.md")
+    assert "| −5.0 | −10.0 to 0.0 |" in (tmp_path / "page.md").read_text()
 
 
 def test_a_result_without_curves_is_read(tmp_path):

@@ -14,10 +14,15 @@ def finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def minus(text: str) -> str:
+    """A formatted number with the sign of mathematics, U+2212, and none before zero."""
+    return text.replace("-", "−") if text.strip("+-0.,%") else text.lstrip("+-")
+
+
 def percent(value: Any, digits: int = 1) -> str:
     """A share as per cent: 0.543 is ``54.3%``."""
     share = finite(value)
-    return MISSING if share is None else f"{100 * share:.{digits}f}%"
+    return MISSING if share is None else minus(f"{100 * share:.{digits}f}%")
 
 
 def span(low: Any, high: Any, digits: int = 1) -> str:
@@ -25,13 +30,14 @@ def span(low: Any, high: Any, digits: int = 1) -> str:
     ends = finite(low), finite(high)
     if ends[0] is None or ends[1] is None:
         return MISSING
-    return f"{100 * ends[0]:.{digits}f}–{100 * ends[1]:.{digits}f}"
+    low, high = (minus(f"{100 * end:.{digits}f}") for end in (ends[0], ends[1]))
+    return f"{low}–{high}"
 
 
 def points(value: Any) -> str:
     """A difference of shares in percentage points, signed: ``+5.2``."""
     share = finite(value)
-    return MISSING if share is None else f"{100 * share:+.1f}".replace("-", "−")
+    return MISSING if share is None else minus(f"{100 * share:+.1f}")
 
 
 def signed(value: Any) -> str:
@@ -39,7 +45,7 @@ def signed(value: Any) -> str:
     given = finite(value)
     if given is None:
         return MISSING
-    return f"{given:+.2f}".replace("-", "−") if abs(given) >= 0.005 else "0.00"
+    return minus(f"{given:+.2f}")
 
 
 def count(value: Any) -> str:
@@ -60,9 +66,9 @@ def number(value: Any) -> str:
         mantissa = mantissa.rstrip("0").rstrip(".")
         return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−")
     if abs(given) >= 1000 or given == int(given):
-        return f"{given:,.0f}".replace("-", "−")
+        return minus(f"{given:,.0f}")
     decimals = max(0, 2 - math.floor(math.log10(abs(given))))
-    return f"{given:.{decimals}f}".replace("-", "−")
+    return minus(f"{given:.{decimals}f}")
 
 
 def duration(seconds: Any) -> str:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from seekmath.report.numbers import compact, number, percent
+from seekmath.report.numbers import compact, minus, number, percent
 
 Point = tuple[float, float]
 
@@ -139,7 +139,7 @@ def _label(value: float, step: float, percents: bool) -> str:
     if abs(value) >= 10_000:
         return compact(value)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return number(value) if decimals > 5 else f"{value:,.{decimals}f}".replace("-", "−")
+    return number(value) if decimals > 5 else minus(f"{value:,.{decimals}f}")
 
 
 def line_chart(

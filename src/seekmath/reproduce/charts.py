@@ -18,6 +18,11 @@ def is_share(measure: str) -> bool:
     return not (measure.startswith("bits") or measure.endswith("iB"))
 
 
+def clipped(low: float, high: float, measure: str) -> tuple[float, float]:
+    """An interval's ends, of a share within 0 and 1, which Student's t of few seeds overruns."""
+    return (max(0.0, low), min(1.0, high)) if is_share(measure) else (low, high)
+
+
 def paper_value(result: dict[str, Any], arm: str, measure: str) -> float | None:
     """The paper's own number of an arm, on the benchmark that ours stands for."""
     row = result["paper"].get(arm, {})
@@ -80,11 +85,8 @@ def _over_rounds(result: dict[str, Any]) -> list[Chart | None]:
 
 def _series(name: str, found: dict[int, dict[str, Any]], colour: int) -> Series:
     points: list[Point] = [(float(x), value["mean"]) for x, value in sorted(found.items())]
-    # All that has lines is a share, which Student's interval of few seeds may overrun.
-    band = [
-        (float(x), max(0.0, _end(value["low"], value)), min(1.0, _end(value["high"], value)))
-        for x, value in sorted(found.items())
-    ]
+    # All that has lines is a share.
+    band = [(float(x), *_ends(value, "share")) for x, value in sorted(found.items())]
     return Series(name, points, colour, band, marks=True)
 
 
@@ -118,11 +120,8 @@ def _dots(result: dict[str, Any], measure: str) -> Chart:
     show: Callable[[Any], str] = percent if is_share(measure) else number
     for row, arm in enumerate(arms):
         value = result["arms"][arm][measure]
-        low, high = (_end(value[name], value) for name in ("low", "high"))
+        low, high = _ends(value, measure)
         label = f"{arm}: {show(value['mean'])} ({show(low)} to {show(high)})"
-        # Student's interval of few seeds may leave what a share can be.
-        if is_share(measure):
-            low, high = max(0.0, low), min(1.0, high)
         drawn.append(Dot(row, 0, value["mean"], low, high, label))
         there = paper_value(result, arm, measure)
         if there is not None:
@@ -149,6 +148,8 @@ def _span(dots: Sequence[Dot], share: bool) -> tuple[float, float]:
     return (low - room if low < 100 else 0.0), high + room
 
 
-def _end(end: float | None, value: dict[str, Any]) -> float:
-    """An interval's end, or the mean where a single seed gives none."""
-    return float(value["mean"]) if end is None or math.isnan(end) else float(end)
+def _ends(value: dict[str, Any], measure: str) -> tuple[float, float]:
+    """An interval as it is drawn: the mean twice where a single seed gives none."""
+    if value["low"] is None or math.isnan(value["low"]):
+        return value["mean"], value["mean"]
+    return clipped(value["low"], value["high"], measure)

@@ -7,7 +7,7 @@ from typing import Any
 from seekmath.core.files import whole_file
 from seekmath.report.page import environment
 from seekmath.reproduce.charts import dots, lines, paper_value
-from seekmath.reproduce.page import ABOUT, SIGNS, ours, shown, span
+from seekmath.reproduce.page import ABOUT, SIGNS, cut, legend, ours, shown, span
 from seekmath.reproduce.result import read_result
 
 
@@ -19,7 +19,7 @@ def write_html(results: Sequence[Path], out: Path) -> None:
     """
     read = [{**read_result(path), "source": path.name} for path in results]
     pages = environment()
-    pages.filters.update(shown=shown, ours=ours, reach=span)
+    pages.filters.update(shown=shown, ours=ours, reach=span, legend=legend, cut=cut)
     page = pages.get_template("reproduction.html").render(
         results=[(result, (lines(result), dots(result)), _rows(result)) for result in read],
         about=ABOUT,
