@@ -33,6 +33,13 @@ def test_the_papers_run_has_its_tokens_and_the_time_follows_from_them():
     )
 
 
+def test_parameters_are_counted_with_and_without_embeddings():
+    for size, width, matrices in (("1.3b", 2048, 2), ("125m", 768, 1)):  # of 125m they are tied
+        entry = planned("pretrain-1.3b", f"pretrain.size={size}")["pretrain"]
+        embeddings = entry["parameters"] - entry["without_embeddings"]
+        assert embeddings == matrices * 102_400 * width
+
+
 def test_every_recipe_that_trains_can_be_planned():
     assert set(planned("laptop")) == {"pretrain", "sft", "grpo"}
     assert planned("laptop")["sft"]["parameters"] == planned("laptop")["grpo"]["parameters"]

@@ -119,6 +119,7 @@ def _entry(
     recipe: Recipe, stage: PlannedStage, machines: Machines, vocab_size: int
 ) -> dict[str, Any]:
     config = _config(recipe, stage, vocab_size)
+    count = parameters_of(config)
     settings = stage.settings
     context = getattr(settings, "context", config.max_position_embeddings)
     flops = flops_per_token(config, context)
@@ -128,7 +129,8 @@ def _entry(
     entry: dict[str, Any] = {
         "stage": stage.name,
         "type": stage.type_name,
-        "parameters": parameters_of(config).total,
+        "parameters": count.total,
+        "without_embeddings": count.without_embeddings,
         "gflops_per_token": round(flops / 1e9, 3),
         "memory_gib": memory,
         "usable_gib": round(usable, 1),

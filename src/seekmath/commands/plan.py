@@ -47,6 +47,8 @@ def plan(
 ) -> None:
     """Say what the training stages of RECIPE take: parameters, FLOPs, memory, tokens, time.
 
+    Parameters are counted with and without embeddings; names such as 1.3b are round numbers.
+
     Inputs need not be there yet; a model can be named by its size. A stage that cannot fit is
     refused (exit code 2), with what would. Examples:
 

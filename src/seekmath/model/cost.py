@@ -20,18 +20,25 @@ class Parameters:
         layers: of all layers together.
         split: those of them that tensor parallelism splits.
         rest: embedding, head and last norm.
+        embeddings: embedding and head, once where they are tied.
         products: those that a token is multiplied with, head included.
     """
 
     layers: int
     split: int
     rest: int
+    embeddings: int
     products: int
 
     @property
     def total(self) -> int:
         """All of them."""
         return self.layers + self.rest
+
+    @property
+    def without_embeddings(self) -> int:
+        """All but embedding and head."""
+        return self.total - self.embeddings
 
 
 def parameters_of(config: ModelConfig) -> Parameters:
@@ -42,9 +49,10 @@ def parameters_of(config: ModelConfig) -> Parameters:
     layers = {name: size for name, size in sizes.items() if ".layers." in name}
     split = sum(size for name, size in layers.items() if "_proj" in name)
     rest = sum(sizes.values()) - sum(layers.values())
+    embeddings = sum(size for name, size in sizes.items() if "embed" in name or "head" in name)
     matrices = sum(size for name, size in layers.items() if "_proj.weight" in name)
     head = config.vocab_size * config.hidden_size
-    return Parameters(sum(layers.values()), split, rest, matrices + head)
+    return Parameters(sum(layers.values()), split, rest, embeddings, matrices + head)
 
 
 def flops_per_token(config: ModelConfig, context: int) -> float:

@@ -52,7 +52,9 @@ def _size(width: int, layers: int, heads: int, feed_forward: int, tied: bool) ->
     )
 
 
-#: ``7b`` has the shape of DeepSeekMath 7B; the paper does not give that of its 1.3B model.
+#: Names are round: with the paper's vocabulary of 102,400 ``1.3b`` has 1.63 billion parameters,
+#: 1.21 of them outside embedding and head, ``7b`` 6.91 and 6.07. ``7b`` has the shape of
+#: DeepSeekMath 7B; the paper does not give that of its 1.3B model.
 SIZES = {
     "tiny": _size(128, 4, 4, 384, tied=True),
     "small": _size(256, 4, 8, 768, tied=True),
