@@ -1,7 +1,6 @@
 """The live display: which stage runs, at what rate, how long it will take; lines without a tty."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,12 +26,7 @@ class Display:
             self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bars:
             self._bars.stop()
 

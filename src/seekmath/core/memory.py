@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import threading
-from types import TracebackType
 
 import psutil
 
@@ -42,12 +41,7 @@ class MemoryMeter:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
 

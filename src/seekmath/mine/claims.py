@@ -12,7 +12,6 @@ import socket
 import threading
 import uuid
 from pathlib import Path
-from types import TracebackType
 
 LEASE_S = 60.0
 
@@ -33,12 +32,7 @@ class Claims:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         for name in [path.name for path in self._held]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
@@ -33,15 +32,10 @@ class CorpusPart:
         self._writer = self._stack.enter_context(writer)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         if kind is None:
             self._flush()
-        self._stack.__exit__(kind, error, trace)
+        self._stack.__exit__(kind, *rest)
 
     def add(self, row: dict[str, Any]) -> None:
         """Take a row of ``core.records.DOCUMENT``."""

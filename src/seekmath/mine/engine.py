@@ -19,11 +19,10 @@ import signal
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from seekmath.core.memory import give_back
@@ -140,7 +139,7 @@ def run_shard(
         limit_memory(stage.record_mib)
     function: Step = pkgutil.resolve_name(stage.function)
     try:
-        with Cost(stage.place("manifests", stage.name, f".cost-{shard.name}.json")):
+        with _cost_noted(stage.place("manifests", stage.name, f".cost-{shard.name}.json")):
             counts = function(stage, shard, beat)
     except MemoryError:
         if watched:
@@ -155,38 +154,26 @@ def run_shard(
     return manifest
 
 
-class Cost:
-    """Notes beside a manifest what a shard took: processor seconds, and the worker's peak memory.
+@contextlib.contextmanager
+def _cost_noted(place: str) -> Iterator[None]:
+    """Note beside a manifest what a shard took: processor seconds, and the worker's peak memory.
 
     Compiling kernels, once in an installation, stands apart. The costs are no part of the manifest,
     which is the same however often a shard is done.
     """
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def __enter__(self) -> None:
-        # Where the kernel lets us, the peak is counted from here and not from the worker's start.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")
-        self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
-        self._compile_s = COMPILING.spent_s
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            compile_s = COMPILING.spent_s - self._compile_s
-            cost = {
-                "cpu_s": round(time.process_time() - self._cpu_s - compile_s, 4),
-                "compile_s": round(compile_s, 4),
-                "wall_s": round(time.monotonic() - self._wall_s, 4),
-                "peak_mib": round(_peak_kib() / 1024, 1),
-            }
-            put_json(self._place, cost)
+    # Where the kernel lets us, the peak is counted from here and not from the worker's start.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    cpu_s, wall_s, compile_s = time.process_time(), time.monotonic(), COMPILING.spent_s
+    yield
+    compile_s = COMPILING.spent_s - compile_s
+    cost = {
+        "cpu_s": round(time.process_time() - cpu_s - compile_s, 4),
+        "compile_s": round(compile_s, 4),
+        "wall_s": round(time.monotonic() - wall_s, 4),
+        "peak_mib": round(_peak_kib() / 1024, 1),
+    }
+    put_json(place, cost)
 
 
 def costs_of(run: str) -> dict[str, list[dict[str, float]]]:

@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from pebble import ProcessExpired, ProcessPool
@@ -96,12 +95,7 @@ class Engine:
             self._stack.enter_context(self._claims)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._pool:
             # After an error what still runs is ended, not awaited.
             (self._pool.stop if kind else self._pool.close)()

@@ -5,7 +5,6 @@ time, so that what has the same key meets whatever the size of the whole.
 # n rows, w numbers of a row
 
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
@@ -50,12 +49,7 @@ class Shuffle:
         self._files = [open(path, "wb", buffering=1 << 14) for path in self._paths]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for file in self._files:
             file.close()
 
