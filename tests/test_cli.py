@@ -35,6 +35,20 @@ def test_help_is_printed_with_an_example(name):
         assert "Example" in done.stdout
 
 
+def test_what_must_be_given_stands_first_and_settings_go_by_their_options():
+    text = " ".join(seekmath("grpo", "--help").stdout.split())
+    assert text.index("--problems") < text.index("--clip-norm")
+    assert "JSON lines with question and answer" in text
+    assert "[required]" in text
+    assert "0: --clip-epsilon." in text
+
+
+@pytest.mark.parametrize("name", ["run", "mine", "run-programs"])
+def test_an_example_can_be_copied_from_one_line(name):
+    lines = [line.strip() for line in seekmath(name, "--help").stdout.splitlines()]
+    assert [line for line in lines if line.startswith(f"seekmath {name} ") and "--out " in line]
+
+
 def test_the_top_help_imports_nothing_heavy():
     heavy = "{'torch', 'pyarrow', 'numpy', 'pydantic'}"
     program = f"import sys, seekmath.cli; print(*({heavy} & set(sys.modules)))"

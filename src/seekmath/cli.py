@@ -107,6 +107,9 @@ def commands() -> None:
     """Mine a mathematics corpus, train on it, reinforce with GRPO, measure (arXiv 2402.03300).
 
     Start with: seekmath run recipes/laptop.yaml
+
+    Exit codes: 0 done, 1 a fault of ours, 2 bad input; and, where the same command goes on,
+    3 waiting for a person, 130 interrupted.
     """
 
 

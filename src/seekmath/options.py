@@ -40,10 +40,10 @@ def stage_command(name: str, summary: str, run: Run) -> click.Command:
     """The click command of the stage ``name``; it validates and then calls ``run``."""
     stage = STAGES[name]
     argument, metavar, values = _ARGUMENTS.get(name, ("", "", 0))
+    # What must be given stands first.
+    fields = sorted(stage.settings.model_fields.items(), key=lambda pair: not pair[1].is_required())
     parameters: list[click.Parameter] = [
-        _option(field, info, stage)
-        for field, info in stage.settings.model_fields.items()
-        if field != argument
+        _option(field, info, stage) for field, info in fields if field != argument
     ]
     if argument:
         required = stage.settings.model_fields[argument].is_required()
@@ -66,7 +66,8 @@ def stage_command(name: str, summary: str, run: Run) -> click.Command:
         except BadInput as error:
             raise BadInput(in_options(str(error), stage.settings, option_of)) from None
 
-    text = f"{summary}\n\nExample:\n\n    {_EXAMPLES[name]}"
+    # \b: the line is not wrapped, so that it can be copied.
+    text = f"{summary}\n\nExample:\n\n\b\n    {_EXAMPLES[name]}"
     return click.Command(name, params=parameters, callback=callback, help=text, short_help=summary)
 
 
@@ -84,8 +85,10 @@ def _common_options() -> list[click.Parameter]:
 def _option(field: str, info: FieldInfo, stage: StageType) -> click.Option:
     kind = get_origin(info.annotation) or info.annotation
     flag = option_of(stage.settings, field)
-    text = info.description or ""
-    if not info.is_required() and info.default not in ("", None):
+    text = in_options(info.description or "", stage.settings, option_of)
+    if info.is_required():
+        text += "  [required]"
+    elif info.default not in ("", None):
         default = info.get_default(call_default_factory=True)
         text += f"  [default: {_shown(default)}]" if default not in ([], {}) else ""
     if kind is bool:
@@ -99,10 +102,13 @@ def _option(field: str, info: FieldInfo, stage: StageType) -> click.Option:
         metavar = " ".join(string.ascii_uppercase[:values])
         return click.Option([flag, field], nargs=values, metavar=metavar, help=text)
     many = kind in (list, tuple, dict)
+    text += "  [may be repeated]" if many else ""
     return click.Option([flag, field], multiple=many, metavar=metavar, help=text)
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, dict):
         return ", ".join(f"{key}={item}" for key, item in value.items())
     if isinstance(value, list | tuple):

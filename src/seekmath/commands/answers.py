@@ -49,15 +49,15 @@ def grade(
     out: str | None,
     as_json: bool,
 ) -> None:
-    r"""Judge an answer, or a file of recorded answers, against the gold answer.
+    """Judge an answer, or a file of recorded answers, against the gold answer.
 
     ANSWER is a full solution or a bare answer; so are the predictions of a file. GOLD may be a
     worked solution.
 
     Examples:
 
-        seekmath grade '\frac{1}{2}' 'The answer is 0.5.' --explain
-
+    \b
+        seekmath grade '\\frac{1}{2}' 'The answer is 0.5.' --explain
         seekmath grade --pairs answers.jsonl --out graded.jsonl
     """
     from seekmath.core.files import BadInput
@@ -109,6 +109,7 @@ def compare(a: str, b: str, as_json: bool) -> None:
     over problems); p is McNemar's exact test on greedy answers, adjusted for the number of
     benchmarks (Holm). Example:
 
+    \b
         seekmath compare runs/laptop/evaluate:sft runs/laptop/evaluate:grpo
     """
     from rich import box
@@ -186,6 +187,7 @@ def run_programs(
 
     A line has a field program, code, completion or generated. Example:
 
+    \b
         seekmath run-programs programs.jsonl --value ans --recorded executed --out ran.jsonl
     """
     from seekmath.core.files import refuse_overwriting

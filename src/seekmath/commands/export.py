@@ -24,8 +24,8 @@ def export(source: str, out: str, precision: str, tokenizer: str | None, as_json
     It holds safetensors, tokenizer, generation config and chat template; transformers and vLLM
     load it. What was written is loaded again and compared. Examples:
 
+    \b
         seekmath export runs/laptop/grpo/model --out exported
-
         seekmath export runs/laptop/pretrain/checkpoints/step-00002400 --out base
     """
     from seekmath.commands.say import short

@@ -18,6 +18,7 @@ def extract(inputs: tuple[str, ...], as_json: bool, out: str | None) -> None:
     Formulas stand in it as LaTeX between $…$ or $$…$$, whatever form they had. A file without a
     single tag is plain text, which is printed as it stands. Example:
 
+    \b
         seekmath extract page.html --json
     """
     from contextlib import nullcontext
@@ -74,6 +75,7 @@ def mine_plan(
     depend on pages. Without RUN 2,000 and 12,000 pages of the embedded world are mined first, to
     measure this machine. Example:
 
+    \b
         seekmath mine plan mined --pages 40e9 --page-kib 60 --nodes 100 --cores 64
     """
     from tempfile import TemporaryDirectory
@@ -109,7 +111,13 @@ def _sample_runs(folder: Path) -> list[Path]:
 
 @click.command("annotate")
 @click.argument("run_dir", metavar="RUN", type=click.Path())
-@click.option("--port", type=click.IntRange(0, 65535), default=8377, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8377,
+    show_default=True,
+    help="Port to listen at; 0: any that is free.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--name", "names", multiple=True, help="Host name that browsers may use; repeat.")
 @click.option("--who", default="", help="Who decides.  [default: the user's name]")
@@ -131,8 +139,8 @@ def annotate(
     RUN is the folder of `seekmath mine`, or a run directory with a stage mine. Decisions are kept
     in RUN/annotations.jsonl as they are made. Examples:
 
+    \b
         seekmath annotate mined
-
         seekmath annotate mined --import decisions.csv --finish
     """
     from seekmath.mine.annotated_run import AnnotatedRun

@@ -52,6 +52,7 @@ def plan(
     Inputs need not be there yet; a model can be named by its size. A stage that cannot fit is
     refused (exit code 2), with what would. Examples:
 
+    \b
         seekmath plan recipes/deepseekmath-7b.yaml --gpus 64 --memory-gib 80
         seekmath plan recipes/grpo-gsm8k.yaml grpo.model=1.3b
     """

@@ -69,6 +69,7 @@ def prove(
     an axiom or leave a gap. Interrupted, the same command resumes. To ask a model for proofs and
     judge them, see seekmath evaluate. Example:
 
+    \b
         seekmath prove statements.jsonl --proofs proofs.jsonl --automation --out checked.jsonl
     """
     from seekmath.core.files import BadInput, refuse_overwriting

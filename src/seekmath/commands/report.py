@@ -26,7 +26,7 @@ def report(run_dir: str, out: str | None, answers: int, export: str | None) -> N
 
     RUN is a run, or the folder of one stage, such as that of `seekmath evaluate`. Example:
 
-        \b
+    \b
         seekmath report runs/laptop
         seekmath report results --export lm-eval --out exported
     """
@@ -48,6 +48,7 @@ def doctor(as_json: bool) -> None:
 
     Example:
 
+    \b
         seekmath doctor
     """
     from seekmath.doctor import examine

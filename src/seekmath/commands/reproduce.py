@@ -58,7 +58,7 @@ def reproduce(
 
     Killed at any moment, the same command resumes. Example:
 
-        \b
+    \b
         seekmath reproduce --list
         seekmath reproduce figure-7 --size nano
         seekmath reproduce figure-5 --size paper --plan

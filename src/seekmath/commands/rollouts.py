@@ -26,8 +26,8 @@ def rollouts(
     and gradient of the step are computed again from its checkpoint and its stored outputs, beside
     what was logged. Examples:
 
+    \b
         seekmath rollouts runs/laptop --step 40
-
         seekmath rollouts grpo --step 1 --replay
     """
     from seekmath.core.files import read_parquet

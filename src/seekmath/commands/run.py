@@ -25,6 +25,7 @@ def run(
 
     Killed at any moment, the same command resumes. Example:
 
+    \b
         seekmath run recipes/laptop.yaml grpo.group_size=16 seed=1 --out runs/wide
     """
     from rich.console import Console

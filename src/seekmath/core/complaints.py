@@ -57,7 +57,7 @@ def in_options(text: str, model: type[BaseModel], named: Named) -> str:
             return match[0]
         return named(model, field) + (" " if is_value else colon) + value
 
-    return re.sub(rf"(?<![\w./-])({fields})(?![\w./-])(?:(: )(\w+))?", option, text)
+    return re.sub(rf"(?<![\w./-])({fields})(?![\w/-]|\.\w)(?:(: )(\w+))?", option, text)
 
 
 def allowed_values(model: type[BaseModel], field: str) -> str:
@@ -80,7 +80,9 @@ def _line(where: str, model: type[BaseModel], item: Any, named: Named | None, li
         return unknown(f"{where}{': ' if named else '.'}{path}", str(last), fields, listed)
     place = f"{where} {named(model, path)}" if named and path else f"{where}.{path}"
     if item["type"] == "missing":
-        return f"{place}: missing; needed: {allowed_values(_model_at(model, parents), str(last))}"
+        inner = _model_at(model, parents)
+        said = inner.model_fields[str(last)].description
+        return f"{place}: missing; needed: {said or allowed_values(inner, str(last))}"
     reason = item["msg"].removeprefix("Value error, ")
     if named:
         reason = in_options(reason, model, named)
