@@ -124,8 +124,8 @@ SIZES = {
         sft={**_SFT, "epochs": 3},
         reward={"questions": 300, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
         grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 99},
-        trial_steps=800,
-        trial_epochs=1.0,
+        trial_steps=600,
+        trial_epochs=0.75,
     ),
 }  # fmt: skip
 #: Workstation and GPU: larger models, more steps and seeds; on a GPU threads do not matter.
