@@ -2,7 +2,7 @@
 
 import pytest
 
-from seekmath.commands.say import short
+from seekmath.commands.say import lines, short
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,14 @@ from seekmath.commands.say import short
 )
 def test_a_value_stands_on_one_line(value, words):
     assert short(value) == words
+
+
+def test_a_line_for_each_value_and_each_of_several_mappings():
+    cuts = [{"cut": 1, "tokens": 2500}, {"cut": 2, "tokens": 5000}]
+    found = {"none": {}, "rounds": 2, "cuts": cuts}
+    assert list(lines(found)) == [
+        "rounds: 2",
+        "cuts:",
+        "  cut 1, tokens 2,500",
+        "  cut 2, tokens 5,000",
+    ]

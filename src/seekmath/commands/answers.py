@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from seekmath.commands.bounds import bounds
-from seekmath.commands.say import short
+from seekmath.commands.say import lines
 
 
 class _TakesNegatives(click.Command):
@@ -72,8 +72,8 @@ def grade(
     if as_json:
         click.echo(json.dumps(counts, ensure_ascii=False))
         return
-    for name, value in counts.items():
-        click.echo(f"{name}: {short(value)}")
+    for line in lines(counts):
+        click.echo(line)
     click.echo(f"written to {out}")
 
 
@@ -216,6 +216,6 @@ def run_programs(
     if as_json:
         click.echo(json.dumps(counts))
         return
-    for name, count in counts.items():
-        click.echo(f"{name}: {count}")
+    for line in lines(counts):
+        click.echo(line)
     click.echo(f"written to {out}")

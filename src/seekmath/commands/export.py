@@ -28,7 +28,7 @@ def export(source: str, out: str, precision: str, tokenizer: str | None, as_json
         seekmath export runs/laptop/grpo/model --out exported
         seekmath export runs/laptop/pretrain/checkpoints/step-00002400 --out base
     """
-    from seekmath.commands.say import short
+    from seekmath.commands.say import lines
     from seekmath.train import export as exporting
 
     folder = Path(tokenizer) if tokenizer else None
@@ -36,6 +36,6 @@ def export(source: str, out: str, precision: str, tokenizer: str | None, as_json
     if as_json:
         click.echo(json.dumps(found))
         return
-    for key, value in found.items():
-        click.echo(f"{key}: {short(value)}")
+    for line in lines(found):
+        click.echo(line)
     click.echo(f"written to {out}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seekmath.commands.say import short
+from seekmath.commands.say import lines
 
 if TYPE_CHECKING:
     from seekmath.core.recipe import PlannedStage
@@ -69,7 +69,6 @@ def run_stage(
     if as_json:
         click.echo(json.dumps(manifest.metrics, ensure_ascii=False))
     elif not quiet:
-        for key, value in manifest.metrics.items():
-            if value not in ({}, [], ""):
-                click.echo(f"{key}: {short(value)}")
+        for line in lines(manifest.metrics):
+            click.echo(line)
         click.echo(f"written to {out}")

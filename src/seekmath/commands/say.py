@@ -1,7 +1,20 @@
 """How commands print what they found. Floor 7."""
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each value that is not empty; for a list of mappings, one for each of them."""
+    for name, value in found.items():
+        if value in ({}, [], ""):
+            continue
+        if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            yield f"{name}:"
+            yield from (f"  {short(one)}" for one in value)
+        else:
+            yield f"{name}: {short(value)}"
 
 
 def short(value: Any) -> str:

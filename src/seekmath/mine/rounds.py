@@ -76,7 +76,8 @@ def _extract(engine: Engine, settings: MineSettings, job: Job) -> list[dict[str,
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items())
         raise BadInput(
             f"WARC: {', '.join(inputs[:3])}{' …' if len(inputs) > 3 else ''}: not one page with"
-            f" text; dropped: {reasons or 'none, the files hold no page'}"
+            f" text; dropped: {reasons or 'none, the files hold no page'}; give WARC, WET or"
+            " Parquet files of a crawl"
         )
     return manifests
 
