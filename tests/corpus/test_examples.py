@@ -48,11 +48,23 @@ def test_a_question_brings_its_choices(tokenizer):
     assert render_row(tokenizer, row) == wanted
 
 
+@pytest.mark.parametrize("field", ["statement", "formal_statement"])
+def test_a_formal_proof_is_asked_for_with_its_informal_side(tokenizer, field):
+    row = {field: "Theorem t : 1 = 1.", "formal_proof": "  reflexivity.\n"}
+    wanted = render_example(tokenizer, "Formal:\nTheorem t : 1 = 1.", "reflexivity.")
+    assert render_row(tokenizer, row) == wanted
+    said = {"informal_statement": "One is one.", "informal_proof": "Clear."}
+    ids, mask = render_row(tokenizer, {**row, **said})
+    assert "One is one.\n\n### Solution\n\nClear. *)" in tokenizer.decode(ids)
+    assert learned(tokenizer, (ids, mask)) == " reflexivity."
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"text": "x"}, "holds none of messages, prompt, question"),
+        ({"text": "x"}, "holds none of messages, prompt, question, formal_proof"),
         ({"question": "x"}, "solution: expected a text"),
+        ({"formal_proof": "x"}, "formal_statement: expected a text"),
         ({"prompt": "x", "completion": 3}, "completion: expected a text"),
         ({"messages": []}, "messages: expected"),
         ({"messages": [{"role": "user"}]}, "found {'role': 'user'}"),

@@ -1,6 +1,8 @@
 """Fine-tuning examples in any of the usual formats, as token ids and loss mask.
 
 - ``question`` and ``solution``, with ``kind``, ``language`` and ``choices`` if need be;
+- ``formal_proof`` and ``statement`` (or ``formal_statement``), with ``informal_statement`` and
+  ``informal_proof`` if need be: asked as a formal benchmark asks;
 - ``messages``: a list of ``{"role": …, "content": …}``, loss on every assistant turn;
 - ``prompt`` and ``completion``: two texts as they stand, or two lists of messages; loss on the
   completion only.
@@ -14,6 +16,7 @@ from typing import Any
 from seekmath.corpus.chat import render_messages, with_choices, with_instruction
 from seekmath.corpus.template import ChatTemplate
 from seekmath.corpus.tokenizer import Tokenizer
+from seekmath.verify.prover import proof_prompt
 
 #: Token ids, and which of them carry loss.
 Example = tuple[list[int], list[bool]]
@@ -44,7 +47,10 @@ def render_row(
         asked = with_instruction(asked, row.get("kind", "cot"), row.get("language", "en"))
         solution = _text(row, "solution")
         return render([_turn("user", asked), _turn("assistant", solution)])
-    raise ValueError("holds none of messages, prompt, question")
+    if "formal_proof" in row:
+        proof = _text(row, "formal_proof").strip()
+        return render([_turn("user", _proof_asked(row)), _turn("assistant", proof)])
+    raise ValueError("holds none of messages, prompt, question, formal_proof")
 
 
 def _after_prompt(
@@ -66,6 +72,12 @@ def _as_it_stands(tokenizer: Tokenizer, row: dict[str, Any]) -> Example:
     asked = start + tokenizer.encode(_text(row, "prompt"))
     answer = [*tokenizer.encode(_text(row, "completion")), tokenizer.eos_id]
     return asked + answer, [False] * len(asked) + [True] * len(answer)
+
+
+def _proof_asked(row: dict[str, Any]) -> str:
+    said, sketch = (str(row.get(f"informal_{part}") or "") for part in ("statement", "proof"))
+    statement = _text(row, "statement" if "statement" in row else "formal_statement")
+    return proof_prompt(said, sketch, statement).rstrip("\n")
 
 
 def _turn(role: str, content: str) -> dict[str, str]:

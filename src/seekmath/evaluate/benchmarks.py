@@ -1,14 +1,17 @@
 """Benchmarks by name, from files of one's own, published files, or a hub."""
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from seekmath.core.files import BadInput, read_jsonl
 from seekmath.evaluate.hub import load_from_hub
-from seekmath.evaluate.problem import Benchmark, Problem, own_problems
+from seekmath.evaluate.problem import Benchmark, Problem, Row, own_problems, whole
 from seekmath.evaluate.published import (
     PUBLISHED,
+    formal_problem,
     read_published,
     with_informal,
 )
@@ -27,7 +30,7 @@ def load_benchmarks(
     Args:
         paths: name → file, or a folder whose ``.jsonl`` and ``.jsonl.gz`` files are benchmarks of
             one's own under the files' names. A file under the name of a published benchmark has
-            that benchmark's format.
+            that benchmark's format; one of formal statements has miniF2F's.
         hub: ``NAME`` of a published benchmark, or ``NAME=OWNER/DATASET[:CONFIG[:SPLIT]]``.
         question_field: the question's field in files of one's own.
         answer_field: the answer's field in files of one's own.
@@ -44,14 +47,29 @@ def load_benchmarks(
             if name in PUBLISHED:
                 found[name] = read_published(name, read_jsonl(file), str(file), limit)
             else:
-                rows, hint = read_jsonl(file), _hint(name)
-                problems = own_problems(rows, str(file), question_field, answer_field, limit, hint)
-                found[name] = Benchmark(name, problems)
+                found[name] = _own(name, file, question_field, answer_field, limit)
     for item in hub or []:
         name = item.partition("=")[0]
         _check_new(name, found)
         found[name] = load_from_hub(item, question_field, answer_field, limit)
     return {name: _with_informal(one, informal) for name, one in found.items()}
+
+
+def _own(name: str, file: Path, question_field: str, answer_field: str, limit: int) -> Benchmark:
+    """A file of one's own: questions with answers, or formal statements."""
+    rows = read_jsonl(file)
+    first = next(rows, {})
+    rows = chain([first] if first else [], rows)
+    if question_field not in first and ("statement" in first or "formal_statement" in first):
+        return Benchmark(name, whole(_formal(rows, str(file)), str(file), limit), "proof")
+    hint = _hint(name)
+    problems = own_problems(rows, str(file), question_field, answer_field, limit, hint)
+    return Benchmark(name, problems)
+
+
+def _formal(rows: Iterator[Row], source: str) -> Iterator[Problem]:
+    for number, row in enumerate(rows, 1):
+        yield formal_problem(row, f"{source}:{number}")
 
 
 def _with_informal(benchmark: Benchmark, informal: str) -> Benchmark:

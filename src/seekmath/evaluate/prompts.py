@@ -14,7 +14,7 @@ from seekmath.core.seeds import python_random
 from seekmath.corpus.chat import SHOT_BREAK, prompt_text, with_instruction
 from seekmath.corpus.template import ChatTemplate
 from seekmath.evaluate.problem import Benchmark, Problem, Row, needed, own_problems
-from seekmath.evaluate.published import PUBLISHED
+from seekmath.evaluate.published import PUBLISHED, formal_problem
 from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.verify.prover import proof_prompt
 
@@ -201,8 +201,8 @@ def _draw(
 
 def _worked_example(row: Row, benchmark: Benchmark, where: str) -> Shot:
     spec = PUBLISHED.get(benchmark.published)
-    if spec and spec.kind == "proof":
-        problem = spec.convert(row, where)
+    if benchmark.kind == "proof":
+        problem = formal_problem(row, where)
         return Shot(proof_request(problem), needed(row, "formal_proof", where))
     if row.get("question") and row.get("solution"):
         own = own_problems([row], where, "question", "solution")[0]

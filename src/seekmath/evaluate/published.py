@@ -177,8 +177,9 @@ def _gaokao_choice(row: Row, where: str) -> Problem:
     return Problem("", question, letters, choices, language="zh")
 
 
-def _minif2f(row: Row, where: str) -> Problem:
-    """Isabelle's form (``problem_name``, ``formal_statement``) or Coq's (``name``, ``statement``).
+def formal_problem(row: Row, where: str) -> Problem:
+    """miniF2F in Isabelle's form (``problem_name``, ``formal_statement``) or in Coq's (``name``,
+    ``statement``); files of one's own have the same.
 
     Coq's has no informal side of its own; see ``with_informal``.
     """
@@ -191,7 +192,7 @@ def _minif2f(row: Row, where: str) -> Problem:
         question=said if in_coq else needed(row, "informal_statement", where),
         answer=statement,
         choices=[],
-        subject=_number_theory_or_not(name),
+        subject=str(row.get("subject") or _number_theory_or_not(name)),
         solution=str(row.get("informal_proof") or ""),
         formal=str(row.get("header") or "") + statement,
         prover="coq" if in_coq else "isabelle",
@@ -246,6 +247,6 @@ PUBLISHED: dict[str, Published] = {
     "math-python": Published(
         _math, _same(4), kind="pot", hub="DigitalLearningGmbH/MATH-lighteval:default:test"
     ),
-    "minif2f-valid": Published(_minif2f, split="valid", **_MINIF2F),
-    "minif2f-test": Published(_minif2f, split="test", **_MINIF2F),
+    "minif2f-valid": Published(formal_problem, split="valid", **_MINIF2F),
+    "minif2f-test": Published(formal_problem, split="test", **_MINIF2F),
 }

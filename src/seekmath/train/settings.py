@@ -139,7 +139,7 @@ class SftSettings(LanguageSettings):
         description="JSON lines: question and solution, messages, or prompt and completion."
     )
     kinds: list[str] = Field(
-        [], description="Kinds of solution taken (cot, pot, tool); empty: all."
+        [], description="Kinds of solution taken (cot, pot, tool, proof); empty: all."
     )
     limit: int = Field(0, ge=0, description="Problems taken at most; 0 takes all.")
     template: Literal["paper", "model"] = Field(
