@@ -5,13 +5,18 @@ from pathlib import Path
 import pytest
 
 from seekmath.core.files import BadInput, write_jsonl
+from seekmath.corpus.examples import render_row
+from seekmath.corpus.tokenizer import Tokenizer
 from seekmath.evaluate.benchmarks import (
     benchmark_files,
     load_benchmark,
     load_benchmarks,
     nearest_published,
 )
+from seekmath.evaluate.prompts import Prompter
+from seekmath.evaluate.settings import EvaluateSettings
 from seekmath.verify.grade import gold_of
+from seekmath.world.formal import formal_benchmark
 
 
 def test_a_folder_is_its_files_by_name(benchmarks: Path):
@@ -35,6 +40,20 @@ def test_almost_a_published_name_is_pointed_to_it(tmp_path: Path):
     assert [nearest_published(name) for name in ("gsmk", "gsm8k", "mini-gsm8k", "sums")] == [
         "gsm8k", "", "", ""
     ]  # fmt: skip
+
+
+def test_a_file_of_formal_statements_asks_as_fine_tuning_does(tmp_path: Path, model_folder: Path):
+    tokenizer, rows = Tokenizer.load(model_folder), formal_benchmark(3, 0)
+    write_jsonl(tmp_path / "own.jsonl", rows)
+    (benchmark,) = load_benchmarks({"own": str(tmp_path / "own.jsonl")}).values()
+    assert (benchmark.kind, benchmark.prover, benchmark.published) == ("proof", "coq", "")
+    settings = EvaluateSettings(models={"m": "x"}, benchmarks={"own": "x"})
+    for problem, row in zip(benchmark.problems, rows, strict=True):
+        assert problem.formal == row["header"] + row["statement"]
+        assert (problem.id, problem.subject) == (row["name"], row["subject"])
+        ids, mask = render_row(tokenizer, row)
+        asked = Prompter(benchmark, settings, {}).prompt(problem).text
+        assert tokenizer.decode(ids[: mask.index(True)]) == asked
 
 
 def test_choices_stand_lettered_below_the_question(benchmarks: Path):

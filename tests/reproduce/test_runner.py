@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -91,6 +92,19 @@ def test_a_size_that_cannot_fit_is_refused_before_any_work(tmp_path):
     with pytest.raises(BadInput, match=r"stage 'grpo' needs .* GiB"):
         run("figure-7", seven, [0], tmp_path)
     assert not list(tmp_path.glob("paper/seed-0/*/stage.json"))
+
+
+@pytest.mark.parametrize(("program", "named"), [("coqtop", "install coq"), ("bwrap", "bubblewrap")])
+def test_formal_proving_without_its_prover_is_refused_before_any_work(
+    program, named, tmp_path, monkeypatch
+):
+    there = shutil.which
+    monkeypatch.setattr(
+        "shutil.which", lambda one: None if one == program else there(one) or f"/usr/bin/{one}"
+    )
+    with pytest.raises(BadInput, match=named):
+        run("table-9", NANO, [0], tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.timeout(600)

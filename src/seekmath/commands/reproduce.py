@@ -141,7 +141,7 @@ def _run_seeds(
     for name in names:
         for seed in seeds:
             with Display(quiet=quiet) as display:
-                run_seed(name, EXPERIMENTS[name].stages(size), size, seed, out, display)
+                run_seed(name, EXPERIMENTS[name], size, seed, out, display)
 
 
 def _list(size: "Size", seeds: list[int], out: Path, results: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from seekmath.core.artifact import read_manifest
 from seekmath.reproduce.experiment import Experiment
 from seekmath.reproduce.sizes import Size
+from seekmath.world.formal import MINI_MINIF2F
 from seekmath.world.settings import WorldSettings
 
 #: Seconds a unit of work with a model of size tiny on two cores (x86_64, 2026), until a stage of
@@ -18,6 +19,8 @@ _SECONDS = {
 }  # fmt: skip
 #: A greedy answer costs as much as so many samples, which share their prompt and are batched.
 _GREEDY = 4
+#: A theorem with its proof costs as much as so many word problems, in fine-tuning.
+_THEOREM = 2
 
 
 class Cost(NamedTuple):
@@ -81,26 +84,36 @@ def _work(kind: str, body: dict[str, Any], size: Size) -> float:
     """Pages, pages by rounds, tokens, problems, samples or answers."""
     world = WorldSettings(**size.world)
     match kind:
+        case "world":
+            return float(body.get("pages", world.pages))
         case "mine":
             return float(world.pages * (1 + body["rounds"]))
         case "pretrain":
             return float(body["steps"] * body["rows_per_step"] * body["context"])
         case "sft":
-            problems = sum(world.training_problems.values())
-            return float(body["epochs"] * problems)
+            return float(body["epochs"] * _examples(body, size, world))
         case "reward" | "reward-process":
             return float(body["questions"] * body["samples_per_question"])
         case "grpo":
             return float(body["steps"] * body["questions_per_step"] * body["group_size"])
         case "evaluate":
-            return float(len(body["models"]) * sum(_answers(body, world)))
+            return float(len(body["models"]) * sum(_answers(body, size, world)))
     return float(world.pages)
 
 
-def _answers(body: dict[str, Any], world: WorldSettings) -> list[int]:
+def _examples(body: dict[str, Any], size: Size, world: WorldSettings) -> int:
+    """What an epoch of fine-tuning costs, in word problems."""
+    if body["kinds"] == ["proof"]:
+        return _THEOREM * WorldSettings(**size.formal).formal_problems
+    return sum(world.training_problems.values())
+
+
+def _answers(body: dict[str, Any], size: Size, world: WorldSettings) -> list[int]:
     """What each benchmark costs, in samples."""
+    sizes = {"mini-gsm8k": world.gsm8k_size}
+    sizes[MINI_MINIF2F] = WorldSettings(**size.formal).formal_size
     return [
-        (world.gsm8k_size if name.endswith("gsm8k") else world.benchmark_size)
+        sizes.get(name, world.benchmark_size)
         * (_GREEDY + (body.get("samples", 0) if name in body.get("sampled", ()) else 0))
         for name in body["benchmarks"]
     ]

@@ -28,6 +28,7 @@ class Experiment:
         paper: rows of the paper's own table: arm → measure → value as printed.
         differs: how this differs from the paper's own experiment.
         curves: run directory of one seed → title → arm → (step, value).
+        needs: raises BadInput before any work where something is missing on this machine.
     """
 
     title: str
@@ -38,3 +39,4 @@ class Experiment:
     paper: dict[str, dict[str, float]]
     differs: str
     curves: Callable[[Path], Curves] = field(default=lambda _: {})
+    needs: Callable[[Size], None] = field(default=lambda _: None)

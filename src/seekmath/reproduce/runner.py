@@ -39,14 +39,14 @@ def reproduce(
     """Run, measure and judge; the file of the result.
 
     Raises:
-        BadInput: another process works in a run directory of the experiment, or its stages do
-            not fit the size's machines.
+        BadInput: another process works in a run directory of the experiment, its stages do not
+            fit the size's machines, or something that it needs is missing here.
         KeyboardInterrupt: interrupted; the same call resumes.
     """
     if size.machines:
         planned(name, experiment, size, out)
     stages = experiment.stages(size)
-    runs = [run_seed(name, stages, size, seed, out, display) for seed in seeds]
+    runs = [run_seed(name, experiment, size, seed, out, display) for seed in seeds]
     found = [experiment.measure(run, size) for run in runs]
     path = out / size.name / "results" / f"{name}.json"
     curves = [experiment.curves(run) for run in runs]
@@ -86,10 +86,17 @@ def result(
     }
 
 
-def run_seed(name: str, stages: Stages, size: Size, seed: int, out: Path, display: Display) -> Path:
-    """Run the stages of one seed that are not finished; its run directory."""
+def run_seed(
+    name: str, experiment: Experiment, size: Size, seed: int, out: Path, display: Display
+) -> Path:
+    """Run the stages of one seed that are not finished; its run directory.
+
+    Raises:
+        BadInput: another process works there, or something that they need is missing here.
+    """
+    experiment.needs(size)
     run = out / size.name / f"seed-{seed}"
-    recipe = _write_recipe(name, stages, size, seed, run)
+    recipe = _write_recipe(name, experiment.stages(size), size, seed, run)
     display.say(f"[bold]{name}[/] at size {size.name}, seed {seed}")
     run_recipe(load_recipe(recipe, [], STAGES), run, display)
     return run

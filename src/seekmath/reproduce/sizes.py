@@ -9,6 +9,8 @@ what the minutes allow.
 from dataclasses import dataclass, field
 from typing import Any
 
+from seekmath.world.formal import MINI_MINIF2F
+
 
 @dataclass(frozen=True)
 class Size:
@@ -21,6 +23,7 @@ class Size:
             corpora or schedules.
         iterations: outer iterations of iterative GRPO; they divide its steps.
         device, threads: where the models run.
+        formal: the stage that makes theorems; none: they lie in files.
         texts: corpora beside the web, name → folder; none: those of the embedded world.
         machines: what ``seekmath plan`` is asked about; none: any machine runs it.
     """
@@ -34,6 +37,7 @@ class Size:
     reward: dict[str, Any]
     grpo: dict[str, Any]
     mine: dict[str, Any] = field(default_factory=dict)
+    formal: dict[str, Any] = field(default_factory=dict)
     vocab_size: int = 1536
     max_new_tokens: int = 80
     trial_steps: int = 500
@@ -66,6 +70,19 @@ class Size:
         return "world/benchmarks" if self.embedded else "data/benchmarks"
 
     @property
+    def theorems(self) -> str:
+        """The training theorems with their proofs."""
+        return "world-formal/problems/formal.jsonl" if self.embedded else "data/formal.jsonl"
+
+    @property
+    def formal_sets(self) -> dict[str, str]:
+        """Benchmarks of statements to prove: name → file."""
+        if self.embedded:
+            return {MINI_MINIF2F: f"world-formal/benchmarks/{MINI_MINIF2F}.jsonl"}
+        names = ("minif2f-valid", "minif2f-test")
+        return {name: f"{self.benchmarks}/{name}.jsonl" for name in names}
+
+    @property
     def sets(self) -> tuple[str, str, str]:
         """Benchmarks of English sums, English mathematics and Chinese sums."""
         return (
@@ -89,6 +106,8 @@ _GRPO = {
     "kl_weight": 0.02, "max_new_tokens": 80, "micro_batch_tokens": 2048,
 }  # fmt: skip
 _TEXTS = {"code": 3000, "papers": 1500, "general": 3000, "solutions": 2000}
+#: A stage of theorems; of the web that it makes beside them nothing is read.
+_FORMAL = {"pages": 100, "training_problems": {}, "benchmark_size": 1, "gsm8k_size": 1}
 _SFT = {"kinds": ["cot"], "context": 192, "rows_per_step": 6, "peak_lr": 5.0e-4}
 
 SIZES = {
@@ -104,6 +123,7 @@ SIZES = {
             "corpora": {"code": 100, "papers": 60, "general": 100, "solutions": 100},
         },
         mine={**_MINE, "dim": 16, "least_updates": 3000, "rounds": 2},
+        formal={**_FORMAL, "formal_problems": 300, "formal_size": 24},
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 4, "steps": 60,
                   "peak_lr": 3.0e-3, "warmup_steps": 10},
         sft={**_SFT, "epochs": 1},
@@ -119,6 +139,7 @@ SIZES = {
         samples=64,
         world={"pages": 12_000, "gsm8k_size": 400, "corpora": _TEXTS},
         mine=_MINE,
+        formal={**_FORMAL, "formal_problems": 4000, "formal_size": 320},
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
         sft={**_SFT, "epochs": 3},
@@ -136,6 +157,7 @@ SIZES["workstation"] = Size(
     world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300,
            "corpora": {name: 5 * count for name, count in _TEXTS.items()}},
     mine=_MINE,
+    formal={**_FORMAL, "formal_problems": 12_000, "formal_size": 480},
     pretrain={"size": "small", "context": 256, "rows_per_step": 16, "steps": 6000,
               "peak_lr": 2.0e-3, "warmup_steps": 200},
     sft={**_SFT, "context": 256, "rows_per_step": 16, "epochs": 3},
@@ -152,6 +174,7 @@ SIZES["gpu"] = Size(
     world={"pages": 60_000, "gsm8k_size": 1000, "benchmark_size": 300,
            "corpora": {name: 5 * count for name, count in _TEXTS.items()}},
     mine=_MINE,
+    formal={**_FORMAL, "formal_problems": 12_000, "formal_size": 480},
     pretrain={"size": "125m", "context": 512, "rows_per_step": 32, "steps": 1000,
               "peak_lr": 6.0e-4, "warmup_steps": 100, "precision": "bf16"},
     sft={**_SFT, "context": 512, "rows_per_step": 32, "peak_lr": 1.0e-4, "epochs": 3,

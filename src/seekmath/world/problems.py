@@ -47,9 +47,14 @@ def draw(family: str, split: Split, seed: int, *index: int | str, slip: bool = F
     for attempt in count():
         random = python_random(seed, "problem", family, split, *index, attempt)
         draft = FAMILIES[family](random, slip)
-        if (int(digest(family, draft.key), 16) % _TEST_ONE_IN == 0) == (split == "test"):
+        if split_of(family, draft.key) == split:
             return draft
     raise AssertionError("unreachable")
+
+
+def split_of(family: str, key: str) -> Split:
+    """The split that a problem belongs to by its structure and numbers."""
+    return "test" if int(digest(family, key), 16) % _TEST_ONE_IN == 0 else "train"
 
 
 def record(draft: Draft, family: str, identity: str, kind: Kind = "cot") -> dict[str, Any]:

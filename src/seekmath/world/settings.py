@@ -37,6 +37,10 @@ class WorldSettings(Settings):
     )
     benchmark_size: int = Field(100, ge=1, description="Test problems of each mini benchmark.")
     gsm8k_size: int = Field(500, ge=1, description="Test problems of mini-gsm8k.")
+    formal_problems: int = Field(
+        0, ge=0, description="Training theorems of Coq with proofs, in problems/formal.jsonl."
+    )
+    formal_size: int = Field(0, ge=0, description="Test theorems of Coq, in mini-minif2f.")
     contamination: float = Field(
         0.01, ge=0, le=1, description="Share of mathematics pages that quote a test problem."
     )

@@ -18,6 +18,7 @@ from seekmath.core.files import read_parquet, whole_file, write_jsonl, write_par
 from seekmath.core.job import Job
 from seekmath.core.seeds import derive, python_random
 from seekmath.world.corpora import documents
+from seekmath.world.formal import MINI_MINIF2F, formal_benchmark, formal_problems
 from seekmath.world.hosts import make_hosts
 from seekmath.world.pages import Page, Web
 from seekmath.world.problems import FAMILIES, benchmark, draw, record
@@ -46,6 +47,7 @@ def make_world(settings: WorldSettings, job: Job) -> dict[str, Any]:
     """Write the world; the counts of what it holds are returned."""
     benchmarks = _write_benchmarks(settings, job)
     problems = write_jsonl(job.out / "problems" / "train.jsonl", _training(settings, job.seed))
+    theorems = _write_theorems(settings, job)
     quotable = [problem for rows in benchmarks.values() for problem in rows]
     for name, count in settings.corpora.items():
         path = job.out / "corpora" / name / "part-00000.parquet"
@@ -64,6 +66,7 @@ def make_world(settings: WorldSettings, job: Job) -> dict[str, Any]:
         "training_problems": problems,
         "benchmarks": {name: len(rows) for name, rows in benchmarks.items()},
         "corpora": dict(settings.corpora),
+        **theorems,
     }
 
 
@@ -93,6 +96,19 @@ def _write_benchmarks(settings: WorldSettings, job: Job) -> dict[str, list[dict[
     for name, rows in made.items():
         write_jsonl(job.out / "benchmarks" / f"{name}.jsonl", rows)
     return made
+
+
+def _write_theorems(settings: WorldSettings, job: Job) -> dict[str, int]:
+    """Theorems where they are asked for, which no page quotes; how many were written."""
+    found: dict[str, int] = {}
+    if settings.formal_problems:
+        path = job.out / "problems" / "formal.jsonl"
+        rows = formal_problems(settings.formal_problems, job.seed)
+        found["training_theorems"] = write_jsonl(path, rows)
+    if settings.formal_size:
+        path = job.out / "benchmarks" / f"{MINI_MINIF2F}.jsonl"
+        found["test_theorems"] = write_jsonl(path, formal_benchmark(settings.formal_size, job.seed))
+    return found
 
 
 def _training(settings: WorldSettings, seed: int) -> Iterator[dict[str, Any]]:
