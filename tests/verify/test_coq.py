@@ -97,6 +97,8 @@ def test_a_proof_is_accepted_and_a_wrong_one_refused(coq: Coq) -> None:
         'idtac "open',
         'fail "<prompt>no < 99 |no| 0 < </prompt>".',
         "exact I",
+        "exact I..",
+        "exact I.... exact I.",
     ],
 )
 def test_whatever_is_no_tactic_is_refused_before_it_is_said(coq: Coq, proof: str) -> None:
@@ -220,6 +222,21 @@ def test_a_sentence_that_is_two_to_coq_is_refused(
     assert "more sentences" in found.reason
 
 
+def test_a_sentence_that_does_not_end_for_coq_is_refused_soon(
+    coq: Coq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert coq.check(FALSE, "auto in r.. exact I.").verdict == "wrong"  # one sentence, as to Coq
+    monkeypatch.setattr("seekmath.verify.coq_session._IDLE_S", 0.3)
+    with monkeypatch.context() as patch:
+        patch.setattr("seekmath.verify.coq.proof_sentences", lambda proof: ["auto in r.."])
+        found = coq.check(FALSE, "")
+    assert (found.verdict, found.reason) == (
+        "refused",
+        "coqtop reads on past the end of a sentence",
+    )
+    assert coq.check(SUM, "lia.").verdict == "proved"
+
+
 def test_time_is_a_verdict_of_its_own_and_the_session_goes_on(coq: Coq) -> None:
     slow = coq.check(FALSE, "do 1000000000 idtac.")
     assert slow.verdict == "timeout"
@@ -261,6 +278,7 @@ def test_sentences_end_where_coq_ends_them() -> None:
     text = 'rewrite Nat.add_comm. (* a. (* b. *) *)-{ exact (f 1.5). } idtac "a. b"... 2: { lia.}'
     with pytest.raises(Unreadable):
         sentences(text)
+    assert sentences("f x .. y. g ..\nz.") == ["f x .. y.", "g ..\nz."]
     assert sentences(text.replace("lia.}", "lia. }")) == [
         "rewrite Nat.add_comm.",
         "-",

@@ -30,6 +30,7 @@ _MARKUP = re.compile(r"</?(?:infomsg|warning|prompt)>")
 _LOOK_S = 0.02
 _GRACE_S = 1.0  # of processor time, between the interrupt and the kill
 _WALL_FACTOR = 200.0
+_IDLE_S = 5.0  # so long without work or answer, and coqtop waits for more of the sentence
 _MAX_OUTPUT = 4 << 20
 # A smaller first heap and a lazier collector than coqtop's own: 290 MB instead of 425 at the start.
 _COLLECTOR = "s=8M,o=400"
@@ -183,9 +184,15 @@ class CoqSession:
     def _prompt(self, cpu_s: float) -> Answer:
         began, wall = self.cpu_s(), time.monotonic() + cpu_s * _WALL_FACTOR
         interrupted = False
+        worked, idle_from = began, time.monotonic()
         while not (found := _PROMPT.search(self._error)):
             self._read(wall)
             spent = self.cpu_s() - began if self._pid else 0.0
+            if began + spent > worked or not self._sleeps():
+                worked, idle_from = began + spent, time.monotonic()
+            elif time.monotonic() - idle_from > _IDLE_S:
+                self.close()
+                raise Ended("refused", "coqtop reads on past the end of a sentence")
             if spent > cpu_s and not interrupted:
                 interrupted = True
                 os.kill(self._pid, signal.SIGINT)
@@ -197,6 +204,13 @@ class CoqSession:
         failed = state == self.state
         self.state = state
         return Answer(state, _plain(told) if failed else None, interrupted and failed)
+
+    def _sleeps(self) -> bool:
+        """Whether coqtop waits for something; on a busy machine one that has work waits not."""
+        with contextlib.suppress(OSError):
+            stat = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii", errors="replace")
+            return stat.rpartition(") ")[2].startswith("S")
+        return False
 
     def _read(self, deadline: float) -> None:
         """Take what has come; a little later without anything."""

@@ -67,8 +67,8 @@ def without_comments(text: str) -> str:
 def sentences(text: str) -> list[str]:
     """The sentences of Coq source, without comments and without space around them.
 
-    A sentence ends at a full stop before white space or the end; bullets and the braces of
-    subproofs are sentences of their own.
+    A sentence ends at a full stop, or three, before white space or the end; bullets and the braces
+    of subproofs are sentences of their own.
 
     Raises:
         Unreadable: a comment, a string or the last sentence does not end.
@@ -100,8 +100,11 @@ def _mark_at(text: str, place: int) -> int:
 
 def _stop_after(text: str, place: int) -> int:
     for step in _STEP.finditer(text, place):
-        if step.lastgroup == "stop":
-            return step.end()
+        if step.lastgroup != "stop" or step.group() == "..":  # which is a word of notations
+            continue
+        if len(step.group()) > 3:
+            raise Unreadable(f"no sentence ends in '{step.group()}': {text[place : place + 60]!r}")
+        return step.end()
     raise Unreadable(f"a sentence does not end: {text[place : place + 60]!r}")
 
 
