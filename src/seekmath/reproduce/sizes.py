@@ -139,7 +139,7 @@ SIZES = {
         samples=64,
         world={"pages": 12_000, "gsm8k_size": 400, "corpora": _TEXTS},
         mine=_MINE,
-        formal={**_FORMAL, "formal_problems": 4000, "formal_size": 320},
+        formal={**_FORMAL, "formal_problems": 3000, "formal_size": 320},
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
         sft={**_SFT, "epochs": 3},
