@@ -34,6 +34,15 @@ def kernel(function: Function, **options: Any) -> Function:
         return compiler.njit(cache=True, nogil=True, **options)(function)
 
 
+def leaf(function: Function) -> Function:
+    """A kernel that makes no array, for kernels to call for every token or byte.
+
+    References to its arguments are not counted, which takes longer than the call itself. numba
+    refuses one that makes an array.
+    """
+    return kernel(function, _nrt=False)
+
+
 def _private_folder(path: Path) -> Path | None:
     """``path`` when it is a folder that nobody else can write to, made if absent.
 

@@ -6,10 +6,10 @@ code has to go.
 
 from numba.core.event import Event, Listener, register
 
-from seekmath.core.compiled import kernel
+from seekmath.core.compiled import kernel, leaf
 from seekmath.mine.limits import COMPILING
 
-__all__ = ["kernel"]
+__all__ = ["kernel", "leaf"]
 
 
 class _Compiling(Listener):

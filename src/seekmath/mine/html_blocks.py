@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seekmath.mine.byte_masks import WIDTH, copy, first, ones, spaces, special, visible
-from seekmath.mine.compiled import kernel
+from seekmath.mine.compiled import kernel, leaf
 from seekmath.mine.html_tokens import (
     BEFORE,
     BEHIND,
@@ -42,6 +42,13 @@ from seekmath.mine.html_tokens import (
 # Columns of a block.
 BEGIN, END, TYPE, TOKEN, LETTERS, LINKED, ROW, INDENT, SPECIAL_SIGNS = range(9)
 _COLUMNS = 9
+# Where writing stands, the array ``at``. The block under way is row FILLED of the blocks; LINKS and
+# CODES are open; EMPTY_CELL: a cell began and has no text yet.
+PLACE, FILLED, DEPTH, LINKS, CODES, BOUNDARIES, EMPTY_CELL = range(7)
+_STATE = 7
+# Columns of an open element: its token, where its effect began, and then the linked characters of
+# the block under way, and how many boundaries of blocks there had been.
+_OPENED, _EFFECT_AT, _LINKED_THEN, _BOUNDARIES_THEN = range(4)
 # Types of a block; 1 to 6 are headings.
 PLAIN, ITEM, CELL, CODE = 0, 7, 8, 9
 # Effects of an element on its text.
@@ -57,7 +64,7 @@ _PRIVATE = 0xE000
 _TAG_STARTS = (116, 108, 109, 105, 100)
 
 
-@kernel
+@leaf
 def _put(out: Bytes, at: int, point: int) -> int:
     """Write a character as UTF-8; the place behind it."""
     if point < 0x80:
@@ -75,7 +82,7 @@ def _put(out: Bytes, at: int, point: int) -> int:
     return at + 4
 
 
-@kernel
+@leaf
 def _number(source: Bytes, at: int, end: int, windows: Ints) -> tuple[int, int]:
     """A numeric reference behind ``&#``: the place behind it, and its character (-1: none)."""
     base = 10
@@ -105,7 +112,7 @@ def _number(source: Bytes, at: int, end: int, windows: Ints) -> tuple[int, int]:
     return at, point
 
 
-@kernel
+@leaf
 def _entity(source: Bytes, at: int, end: int, entities: NDArray[np.uint32]) -> tuple[int, int]:
     """A named reference behind ``&``: the place behind it, and offset·16+length (0: none)."""
     mask = len(entities) - 1
@@ -131,7 +138,7 @@ def _entity(source: Bytes, at: int, end: int, entities: NDArray[np.uint32]) -> t
     return behind, found
 
 
-@kernel
+@leaf
 def _write_text(
     source: Bytes,
     at: int,
@@ -222,7 +229,7 @@ def _write_text(
     return place, letters, signs
 
 
-@kernel
+@leaf
 def _type_of(tag: int, letters: int) -> int:
     if H1 <= tag <= H6:
         return tag - H1 + 1
@@ -231,14 +238,14 @@ def _type_of(tag: int, letters: int) -> int:
     return CELL if (tag in (TD, TH)) and letters <= _MOST_CELL else PLAIN
 
 
-@kernel
+@leaf
 def _trimmed(out: Bytes, begin: int, end: int) -> int:
     while end > begin and (out[end - 1] == 32 or out[end - 1] == 10):
         end -= 1
     return end
 
 
-@kernel
+@leaf
 def _script_end(out: Bytes, opened: int, place: int, linked: bool) -> int:
     """Close ``^{`` or ``_{`` at ``opened``: one character needs no braces, nothing no script."""
     inner = opened + 2
@@ -254,7 +261,7 @@ def _script_end(out: Bytes, opened: int, place: int, linked: bool) -> int:
     return place + 1
 
 
-@kernel
+@leaf
 def _holds_formulas(source: Bytes, count: int, tokens: Ints, token: int) -> bool:
     """Do comments of readers hold formulas, in elements or in their text?"""
     behind = tokens[token, CLOSE]
@@ -271,7 +278,7 @@ def _holds_formulas(source: Bytes, count: int, tokens: Ints, token: int) -> bool
     return dollars > 3
 
 
-@kernel
+@leaf
 def _is_left_out(
     source: Bytes, count: int, tokens: Ints, token: int, bits: int, whole: int
 ) -> bool:
@@ -289,7 +296,7 @@ def _is_left_out(
     return False
 
 
-@kernel
+@leaf
 def _begin_effect(out: Bytes, place: int, effect: int, code: int) -> int:
     """Write how sup, sub and code begin; the place behind it."""
     if effect in (SUP, SUB):
@@ -301,7 +308,7 @@ def _begin_effect(out: Bytes, place: int, effect: int, code: int) -> int:
     return place
 
 
-@kernel
+@leaf
 def _end_effect(out: Bytes, opened: int, place: int, effect: int, code: int, linked: bool) -> int:
     """Write how sup, sub and code end, which began at ``opened``; the place behind it."""
     if effect in (SUP, SUB):
@@ -314,27 +321,135 @@ def _end_effect(out: Bytes, opened: int, place: int, effect: int, code: int, lin
     return place
 
 
-@kernel
-def _put_block(
-    blocks: Ints,
-    filled: int,
-    begin: int,
-    end: int,
-    type_: int,
+@leaf
+def _end_block(out: Bytes, blocks: Ints, at: Ints, empty: int) -> bool:
+    """End the block under way and begin the next; whether it counts.
+
+    It counts where it holds text, or as the empty cell of the token ``empty`` (-1: it is none).
+    What does not count is taken back, and its type is left to the next.
+    """
+    filled, place = at[FILLED], at[PLACE]
+    begin = blocks[filled, BEGIN]
+    stop = _trimmed(out, begin, place)
+    seen = blocks[filled, LETTERS]
+    counts = (seen and stop > begin) or empty >= 0
+    if counts:
+        if not seen:
+            stop = begin
+            blocks[filled, TYPE], blocks[filled, TOKEN] = CELL, empty
+        if at[CODES]:
+            blocks[filled, TYPE] = CODE
+        blocks[filled, END] = stop
+        filled += 1
+        blocks[filled, BEGIN], blocks[filled, TYPE] = place, PLAIN
+        for column in (ROW, INDENT):
+            blocks[filled, column] = blocks[filled - 1, column]
+        at[FILLED], at[EMPTY_CELL] = filled, 0
+    else:
+        at[PLACE] = begin
+    blocks[filled, LETTERS] = blocks[filled, LINKED] = blocks[filled, SPECIAL_SIGNS] = 0
+    at[BOUNDARIES] += 1
+    return counts
+
+
+@leaf
+def _begin_block(out: Bytes, tokens: Ints, token: int, blocks: Ints, at: Ints) -> None:
+    """Begin the block of an element, which ends the one under way."""
+    tag = tokens[token, KIND]
+    own = _type_of(tag, tokens[tokens[token, CLOSE], BEFORE] - tokens[token, BEFORE])
+    counted = _end_block(out, blocks, at, -1)
+    type_ = blocks[at[FILLED], TYPE]
+    # What stands in an item or a cell before its first text is of its type.
+    if counted or own != PLAIN or (type_ != ITEM and type_ != CELL):
+        blocks[at[FILLED], TYPE] = own
+    blocks[at[FILLED], ROW] += tag == TR
+    at[EMPTY_CELL] = own == CELL or (at[EMPTY_CELL] and tag != TR)
+
+
+@leaf
+def _end_element(
+    out: Bytes, tokens: Ints, properties: Ints, effects: Ints, stack: Ints, blocks: Ints, at: Ints
+) -> None:
+    """End the innermost open element."""
+    at[DEPTH] -= 1
+    depth = at[DEPTH]
+    ended = stack[depth, _OPENED]
+    tag = tokens[ended, KIND]
+    effect = effects[tag] if tag < KNOWN else 0
+    filled = at[FILLED]
+    at[LINKS] -= (tokens[ended, FLAGS] & LINK) != 0
+    # A script or code span that a block interrupts is not closed.
+    if effect and stack[depth, _BOUNDARIES_THEN] == at[BOUNDARIES]:
+        linked = blocks[filled, LINKED] > stack[depth, _LINKED_THEN]
+        at[PLACE] = _end_effect(out, stack[depth, _EFFECT_AT], at[PLACE], effect, at[CODES], linked)
+        blocks[filled, SPECIAL_SIGNS] |= HAS_SCRIPT if effect in (SUP, SUB) else 0
+    blocks[filled, INDENT] -= tag in (UL, OL)
+    if tag < KNOWN and properties[tag] & BLOCK:
+        cell = tag in (TD, TH)
+        _end_block(out, blocks, at, ended if cell and at[EMPTY_CELL] else -1)
+        if cell or tag in (LI, TR) or H1 <= tag <= H6:
+            blocks[at[FILLED], TYPE] = PLAIN
+        if cell:
+            at[EMPTY_CELL] = 0
+    at[CODES] -= effect == PRE
+
+
+@leaf
+def _begin_element(
+    out: Bytes, tokens: Ints, token: int, effect: int, stack: Ints, blocks: Ints, at: Ints
+) -> None:
+    """Open an element that may hold something or has an effect."""
+    tag, place, filled = tokens[token, KIND], at[PLACE], at[FILLED]
+    depth = at[DEPTH]
+    stack[depth, _OPENED], stack[depth, _EFFECT_AT] = token, place
+    stack[depth, _LINKED_THEN] = blocks[filled, LINKED]
+    stack[depth, _BOUNDARIES_THEN] = at[BOUNDARIES]
+    at[DEPTH] = depth + 1
+    at[LINKS] += (tokens[token, FLAGS] & LINK) != 0
+    blocks[filled, INDENT] += tag in (UL, OL)
+    at[PLACE] = _begin_effect(out, place, effect, at[CODES])
+    at[CODES] += effect == PRE
+
+
+@leaf
+def _add_text(
+    source: Bytes,
+    tokens: Ints,
     token: int,
-    letters: int,
-    linked: int,
-    row: int,
-    indent: int,
-    signs: int,
-) -> int:
-    """Add a block; how many there are."""
-    blocks[filled, BEGIN], blocks[filled, END] = begin, end
-    blocks[filled, TYPE], blocks[filled, TOKEN] = type_, token
-    blocks[filled, LETTERS], blocks[filled, LINKED] = letters, linked
-    blocks[filled, ROW], blocks[filled, INDENT] = row, indent
-    blocks[filled, SPECIAL_SIGNS] = signs
-    return filled + 1
+    out: Bytes,
+    blocks: Ints,
+    at: Ints,
+    entities: NDArray[np.uint32],
+    blob: Bytes,
+    windows: Ints,
+) -> None:
+    """Write a text token into the block under way."""
+    filled = at[FILLED]
+    at[PLACE], letters, signs = _write_text(
+        source, tokens[token, START], tokens[token, BEHIND], out, at[PLACE], blocks[filled, BEGIN],
+        at[CODES] > 0, entities, blob, windows,
+    )  # fmt: skip
+    if not blocks[filled, LETTERS]:
+        blocks[filled, TOKEN] = token
+    blocks[filled, LETTERS] += letters
+    blocks[filled, LINKED] += letters if at[LINKS] else 0
+    blocks[filled, SPECIAL_SIGNS] |= signs
+
+
+@leaf
+def _add_formula(
+    latex: Bytes, low: int, high: int, token: int, out: Bytes, blocks: Ints, at: Ints
+) -> None:
+    """Write the LaTeX of an element into the block under way."""
+    filled, place = at[FILLED], at[PLACE]
+    low += place == blocks[filled, BEGIN] and latex[low] == 32
+    for each in range(low, high):
+        out[place] = latex[each]
+        place += 1
+    if not blocks[filled, LETTERS]:
+        blocks[filled, TOKEN] = token
+    blocks[filled, LETTERS] += high - low
+    at[PLACE] = place
 
 
 @kernel
@@ -367,121 +482,43 @@ def write_blocks(
     """
     # An entity takes at most twice its name; a formula stands once.
     out = np.empty(2 * len(source) + len(latex) + 4 * count + 128, np.uint8)
-    blocks = np.empty((count + 2, _COLUMNS), np.int32)
-    # Open elements: token, where its effect began, linked characters and block boundaries then.
+    blocks = np.empty((count + 3, _COLUMNS), np.int32)
+    blocks[0] = 0
     stack = np.empty((most_depth + 1, 4), np.int32)
-    whole = tokens[count, BEFORE]
-    place = begin = filled = depth = indent = row = link = code = 0
-    seen = linked = signs = head = boundaries = 0
-    type_, empty_cell = PLAIN, False
+    at = np.zeros(_STATE, np.int32)
     token = 0
-    while token <= count:
-        while depth and (token == count or tokens[stack[depth - 1, 0], CLOSE] <= token):
-            depth -= 1
-            ended, opened = stack[depth, 0], stack[depth, 1]
-            tag = tokens[ended, KIND]
-            bits = properties[tag] if tag < KNOWN else 0
-            effect = effects[tag] if tag < KNOWN else 0
-            link -= (tokens[ended, FLAGS] & LINK) != 0
-            # A script or code span that a block interrupts is not closed.
-            if effect and stack[depth, 3] == boundaries:
-                place = _end_effect(out, opened, place, effect, code, linked > stack[depth, 2])
-                signs |= HAS_SCRIPT if effect in (SUP, SUB) else 0
-            if tag in (UL, OL):
-                indent -= 1
-            if bits & BLOCK:
-                stop = _trimmed(out, begin, place)
-                cell = tag in (TD, TH)
-                if (seen and stop > begin) or (cell and empty_cell):
-                    if not seen:
-                        stop, type_ = begin, CELL
-                    filled = _put_block(
-                        blocks, filled, begin, stop, CODE if code else type_,
-                        head if seen else ended, seen, linked, row, indent, signs,
-                    )  # fmt: skip
-                    begin = place
-                    empty_cell = False
-                    type_ = PLAIN
-                else:
-                    place = begin
-                if cell or tag in (LI, TR) or H1 <= tag <= H6:
-                    type_ = PLAIN
-                if cell:
-                    empty_cell = False
-                seen = linked = signs = 0
-                boundaries += 1
-            if effect == PRE:
-                code -= 1
+    while True:
+        while at[DEPTH] and (
+            token == count or tokens[stack[at[DEPTH] - 1, _OPENED], CLOSE] <= token
+        ):
+            _end_element(out, tokens, properties, effects, stack, blocks, at)
         if token == count:
             break
-        tag = tokens[token, KIND]
+        tag, which = tokens[token, KIND], tokens[token, FORMULA]
         if tag < 0:
             token += 1
             continue
         if tag == 0:
-            place, more, noted = _write_text(
-                source, tokens[token, START], tokens[token, BEHIND], out, place, begin, code > 0,
-                entities, blob, windows,
-            )  # fmt: skip
-            head = token if not seen else head
-            seen += more
-            linked += more if link else 0
-            signs |= noted
+            _add_text(source, tokens, token, out, blocks, at, entities, blob, windows)
             token += 1
-            continue
-        which = tokens[token, FORMULA]
-        if which > 0:
-            low, high = ends[which - 1], ends[which]
-            low += place == begin and latex[low] == 32
-            for each in range(low, high):
-                out[place] = latex[each]
-                place += 1
-            head = token if not seen else head
-            seen += high - low
-            token = tokens[token, CLOSE]
             continue
         bits = properties[tag] if tag < KNOWN else 0
         effect = effects[tag] if tag < KNOWN else 0
-        if _is_left_out(source, count, tokens, token, bits, whole):
+        if which > 0:
+            _add_formula(latex, ends[which - 1], ends[which], token, out, blocks, at)
             token = tokens[token, CLOSE]
-            continue
-        if effect == BREAK:
-            if code or place > begin:
-                out[place] = 10
-                place += 1
+        elif _is_left_out(source, count, tokens, token, bits, tokens[count, BEFORE]):
+            token = tokens[token, CLOSE]
+        elif effect == BREAK:
+            if at[CODES] or at[PLACE] > blocks[at[FILLED], BEGIN]:
+                out[at[PLACE]] = 10
+                at[PLACE] += 1
             token += 1
-            continue
-        if bits & BLOCK:
-            stop = _trimmed(out, begin, place)
-            own = _type_of(tag, tokens[tokens[token, CLOSE], BEFORE] - tokens[token, BEFORE])
-            if seen and stop > begin:
-                filled = _put_block(
-                    blocks, filled, begin, stop, CODE if code else type_, head, seen, linked, row,
-                    indent, signs,
-                )  # fmt: skip
-                begin = place
-                type_ = own
-                empty_cell = False
-            else:
-                place = begin
-                if own != PLAIN or (type_ != ITEM and type_ != CELL):
-                    type_ = own
-            seen = linked = signs = 0
-            boundaries += 1
-            row += tag == TR
-            empty_cell = own == CELL or (empty_cell and tag != TR)
-        if tokens[token, CLOSE] > token + 1 or effect or tag in (TD, TH):
-            stack[depth, 0], stack[depth, 1] = token, place
-            stack[depth, 2], stack[depth, 3] = linked, boundaries
-            depth += 1
-            link += (tokens[token, FLAGS] & LINK) != 0
-            indent += tag in (UL, OL)
-            place = _begin_effect(out, place, effect, code)
-            code += effect == PRE
-        token += 1
-    stop = _trimmed(out, begin, place)
-    if seen and stop > begin:
-        filled = _put_block(
-            blocks, filled, begin, stop, type_, head, seen, linked, row, indent, signs
-        )
-    return out, blocks[:filled]
+        else:
+            if bits & BLOCK:
+                _begin_block(out, tokens, token, blocks, at)
+            if tokens[token, CLOSE] > token + 1 or effect or tag in (TD, TH):
+                _begin_element(out, tokens, token, effect, stack, blocks, at)
+            token += 1
+    _end_block(out, blocks, at, -1)
+    return out, blocks[: at[FILLED]]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seekmath.mine.compiled import kernel
+from seekmath.mine.compiled import kernel, leaf
 from seekmath.mine.html_tokens import (
     ADDRESS,
     BARRIER,
@@ -46,12 +46,12 @@ from seekmath.mine.html_tokens import (
 _SCAN = 512  # levels that a tag looks for its element: bounds the time of hostile nesting
 
 
-@kernel
+@leaf
 def _bits(properties: Ints, tag: int) -> int:
     return int(properties[tag]) if tag < KNOWN else 0
 
 
-@kernel
+@leaf
 def _find(stack: Ints, tokens: Ints, properties: Ints, depth: int, low: int, high: int) -> int:
     """Level of the nearest open element with a tag in low..high, no table part between; or -1."""
     for level in range(depth - 1, max(-1, depth - 1 - _SCAN), -1):
@@ -63,7 +63,7 @@ def _find(stack: Ints, tokens: Ints, properties: Ints, depth: int, low: int, hig
     return -1
 
 
-@kernel
+@leaf
 def _item_level(
     stack: Ints, tokens: Ints, properties: Ints, depth: int, low: int, high: int
 ) -> int:
@@ -77,7 +77,7 @@ def _item_level(
     return -1
 
 
-@kernel
+@leaf
 def _part_level(stack: Ints, tokens: Ints, depth: int, tag: int) -> int:
     """Level down to which a new row, cell or table section closes what is open in its table."""
     level = depth
@@ -98,7 +98,7 @@ def _part_level(stack: Ints, tokens: Ints, depth: int, tag: int) -> int:
     return depth
 
 
-@kernel
+@leaf
 def _level_for_start(stack: Ints, tokens: Ints, properties: Ints, depth: int, tag: int) -> int:
     """How many open elements stay open when an element starts."""
     bits = _bits(properties, tag)
@@ -128,7 +128,7 @@ def _level_for_start(stack: Ints, tokens: Ints, properties: Ints, depth: int, ta
     return depth
 
 
-@kernel
+@leaf
 def _level_for_end(stack: Ints, tokens: Ints, properties: Ints, depth: int, tag: int) -> int:
     """How many open elements stay open behind an end tag; all of them if it has no element."""
     bits = _bits(properties, tag)

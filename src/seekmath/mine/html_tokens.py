@@ -21,7 +21,7 @@ from seekmath.mine.byte_masks import (
     visible,
     word,
 )
-from seekmath.mine.compiled import kernel
+from seekmath.mine.compiled import kernel, leaf
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
@@ -62,7 +62,7 @@ _NO_TAG = 1 << 30
 _SEEN_TAGS, _MIX = 256, 0x1E3779B97F4A7C15
 
 
-@kernel
+@leaf
 def _look_up(table: NDArray[np.uint32], key: np.uint32) -> int:
     """Value of a hash in a table of (key, value) rows with open addressing; 0 if absent."""
     mask = len(table) - 1
@@ -74,22 +74,22 @@ def _look_up(table: NDArray[np.uint32], key: np.uint32) -> int:
     return 0
 
 
-@kernel
+@leaf
 def _is_space(byte: int) -> bool:
     return byte == 32 or (9 <= byte <= 13)
 
 
-@kernel
+@leaf
 def _lower(byte: int) -> int:
     return byte + 32 if 65 <= byte <= 90 else byte
 
 
-@kernel
+@leaf
 def _is_letter(byte: int) -> bool:
     return 97 <= (byte | 32) <= 122
 
 
-@kernel
+@leaf
 def _joined(flags: int, more: int) -> int:
     """Both sets of flags; the first role stays, except that data give way to a named form."""
     low = (1 << ROLE_SHIFT) - 1
@@ -99,7 +99,7 @@ def _joined(flags: int, more: int) -> int:
     return ((flags | more) & low) | role << ROLE_SHIFT
 
 
-@kernel
+@leaf
 def _word_flags(source: Bytes, start: int, end: int, words: NDArray[np.uint32]) -> int:
     """Flags of the words of a class, id or role: whole, squeezed (side-bar), and each part."""
     flags = 0
@@ -128,7 +128,7 @@ def _word_flags(source: Bytes, start: int, end: int, words: NDArray[np.uint32]) 
     return flags
 
 
-@kernel
+@leaf
 def _contains(source: Bytes, start: int, end: int, needle: Bytes) -> bool:
     """Does a value hold a lower-case needle, letter case and spaces aside?"""
     matched = 0
@@ -145,7 +145,7 @@ def _contains(source: Bytes, start: int, end: int, needle: Bytes) -> bool:
     return False
 
 
-@kernel
+@leaf
 def _value_flags(
     source: Bytes, name: int, start: int, end: int, words: NDArray[np.uint32], needles: Bytes
 ) -> int:
@@ -179,7 +179,7 @@ def _value_flags(
     return 0
 
 
-@kernel
+@leaf
 def _attributes(
     source: Bytes,
     at: int,
@@ -233,7 +233,7 @@ def _attributes(
     return -1, flags
 
 
-@kernel
+@leaf
 def _name(source: Bytes, at: int, tags: NDArray[np.uint32]) -> tuple[int, int]:
     """A tag's name: the place behind it, and its number (above ``KNOWN`` for a name unknown)."""
     key = _HASH
@@ -248,7 +248,7 @@ def _name(source: Bytes, at: int, tags: NDArray[np.uint32]) -> tuple[int, int]:
     return at, number if number else KNOWN + (int(key) & 0x3FFFFFFF)
 
 
-@kernel
+@leaf
 def _find(source: Bytes, at: int, byte: int) -> int:
     """The next place of a byte; the end of the page if there is none."""
     length = len(source)
@@ -262,13 +262,13 @@ def _find(source: Bytes, at: int, byte: int) -> int:
     return at
 
 
-@kernel
+@leaf
 def _below(size: int) -> int:
     """The lowest bits, so many."""
     return (1 << size) - 1 if size < WIDTH else -1
 
 
-@kernel
+@leaf
 def _visible(source: Bytes, at: int, end: int) -> int:
     """Characters that are not spaces; a Chinese character counts once."""
     letters = 0
@@ -281,7 +281,7 @@ def _visible(source: Bytes, at: int, end: int) -> int:
     return letters
 
 
-@kernel
+@leaf
 def _next_tag(source: Bytes, at: int) -> tuple[int, int]:
     """The next place of ``<`` (the end if there is none), and the visible characters before it."""
     length, letters = len(source), 0
@@ -297,7 +297,7 @@ def _next_tag(source: Bytes, at: int) -> tuple[int, int]:
     return at, letters
 
 
-@kernel
+@leaf
 def _behind_markup(source: Bytes, at: int) -> int:
     """The place behind a comment, doctype or processing instruction that starts at ``at``."""
     length = len(source)
@@ -315,7 +315,7 @@ def _behind_markup(source: Bytes, at: int) -> int:
     return min(length, _find(source, at, 62) + 1)
 
 
-@kernel
+@leaf
 def _raw_end(source: Bytes, at: int, opened: int) -> int:
     """Where the end tag of the raw text element (script, style, title …) that opened begins."""
     length = len(source)
@@ -341,7 +341,7 @@ def _raw_end(source: Bytes, at: int, opened: int) -> int:
     return length
 
 
-@kernel
+@leaf
 def _count_opens(source: Bytes) -> int:
     found = 0
     for byte in source:
@@ -349,7 +349,7 @@ def _count_opens(source: Bytes) -> int:
     return found
 
 
-@kernel
+@leaf
 def _count_tags(source: Bytes) -> int:
     found = 0
     for at in range(len(source) - 1):
@@ -359,7 +359,7 @@ def _count_tags(source: Bytes) -> int:
     return found
 
 
-@kernel
+@leaf
 def _tag_row(source: Bytes, at: int, size: int) -> int:
     """Where among the tags seen before one of these bytes stands, from its first and last eight."""
     mask = _below(8 * (size - 1))
@@ -367,7 +367,7 @@ def _tag_row(source: Bytes, at: int, size: int) -> int:
     return ((head ^ tail * _MIX) * _MIX >> 40) & (_SEEN_TAGS - 1)
 
 
-@kernel
+@leaf
 def _is_seen(source: Bytes, at: int, size: int, seen: Ints, row: int) -> bool:
     """Is the tag here the same as one before, in a row (size, place, tag, flags)?"""
     if size == 0 or size > WIDTH or seen[row, 0] != size:
@@ -375,7 +375,7 @@ def _is_seen(source: Bytes, at: int, size: int, seen: Ints, row: int) -> bool:
     return bool(first(~same(source, at, seen[row, 1])) >= size)
 
 
-@kernel
+@leaf
 def _read_tag(
     source: Bytes,
     at: int,
@@ -408,7 +408,7 @@ def _read_tag(
     return -tag if closing else tag, seen, behind
 
 
-@kernel
+@leaf
 def _closes_plain_span(tokens: Ints, number: int) -> bool:
     """Are the last tokens a span without a meaning and visible text, which needs no span?"""
     return (
@@ -420,7 +420,7 @@ def _closes_plain_span(tokens: Ints, number: int) -> bool:
     )
 
 
-@kernel
+@leaf
 def _put(tokens: Ints, number: int, kind: int, start: int, behind: int, flags: int) -> int:
     """Add a token; how many there are."""
     tokens[number, KIND], tokens[number, START] = kind, start
