@@ -14,8 +14,8 @@ from seekmath.world.settings import WorldSettings
 #: Seconds a unit of work with a model of size tiny on two cores (x86_64, 2026), until a stage of
 #: the kind has run on this machine; units are those of ``_work``.
 _SECONDS = {
-    "world": 7e-4, "mine": 7.5e-4, "tokenize": 3e-4, "pretrain": 9e-5, "sft": 9e-3,
-    "reward": 0.02, "reward-process": 0.09, "grpo": 0.012, "evaluate": 0.006,
+    "world": 7e-4, "mine": 6.5e-4, "tokenize": 3e-4, "pretrain": 8e-5, "sft": 7e-3,
+    "reward": 0.02, "reward-process": 0.09, "grpo": 0.012, "evaluate": 0.0045,
 }  # fmt: skip
 #: A greedy answer costs as much as so many samples, which share their prompt and are batched.
 _GREEDY = 4

@@ -143,7 +143,7 @@ SIZES = {
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
         sft={**_SFT, "epochs": 3},
-        reward={"questions": 300, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
+        reward={"questions": 200, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
         grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 99},
         trial_steps=600,
         trial_epochs=0.75,
