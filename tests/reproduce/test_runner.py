@@ -107,6 +107,20 @@ def test_formal_proving_without_its_prover_is_refused_before_any_work(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_proofs_of_each_arm_are_judged_beside_what_the_prover_does_alone(tmp_path):
+    for program, package in (("coqtop", "coq"), ("bwrap", "bubblewrap")):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is absent (Debian: apt install {package})")
+    size = replace(SMALL, formal={**SMALL.formal, "formal_problems": 16, "formal_size": 8})
+    result = read_json(run("table-9", size, [0], tmp_path))
+    arms = result["arms"]
+    assert list(arms) == ["none", "papers", "mined", "automation"]
+    assert all({"mini-minif2f", "mini-minif2f pass@8"} == set(arms[arm]) for arm in list(arms)[:3])
+    assert 0 < arms["automation"]["mini-minif2f"]["mean"] < 0.5
+    assert [claim["verdict"] for claim in result["claims"]] == ["cannot be told"]  # one seed
+
+
 @pytest.mark.timeout(600)
 def test_figure_7_at_nano_size(tmp_path):
     path = run("figure-7", NANO, [0], tmp_path)
