@@ -158,3 +158,20 @@ def test_intervals_of_shares_stay_on_the_figure(tmp_path):
     heights = [float(y) for y in re.findall(r",([\d.-]+)", chart.lines[0].band)]
     assert heights
     assert all(chart.top <= y <= chart.bottom for y in heights)
+
+
+def test_a_second_result_is_held_against_the_first(tmp_path):
+    path = written(tmp_path)
+    arms = result()["arms"]
+    arms["sft"]["pass@1"] = value(0.55, 0.5, 0.6)
+    second = {**result(), "arms": arms, "seeds": [2, 3]}
+    second["claims"] = [{**second["claims"][0], "verdict": "cannot be told"}]
+    (tmp_path / "again-figure-7.json").write_text(json.dumps(second))
+    write_page([path], tmp_path / "page.md")
+    write_html([path], tmp_path / "page.html")
+    for page in ((tmp_path / name).read_text() for name in ("page.md", "page.html")):
+        assert "with seeds 2, 3" in page
+        # Twelve of Maj@K and Pass@K; bits have no interval.
+        assert "11 of 12 means lie" in page
+        assert "all but sft, pass@1" in page
+        assert "Verdicts: “It rises.” cannot be told." in page

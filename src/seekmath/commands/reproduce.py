@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 )
 @click.option("--seeds", type=int, help="Trainings of each arm.  [default: the size's]")
 @click.option(
+    "--first-seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the first training; another than 0 makes the experiment once more.",
+)
+@click.option(
     "--seed",
     "only",
     type=click.IntRange(0),
@@ -45,6 +52,7 @@ def reproduce(
     names: tuple[str, ...],
     size: str,
     seeds: int | None,
+    first_seed: int,
     only: tuple[int, ...],
     out: str,
     threads: int | None,
@@ -75,7 +83,7 @@ def reproduce(
     if size not in SIZES:
         raise BadInput(unknown("--size", size, list(SIZES)))
     chosen = _sized(SIZES[size], threads)
-    numbers = list(range(seeds or chosen.seeds))
+    numbers = list(range(first_seed, first_seed + (seeds or chosen.seeds)))
     if listing:
         _list(chosen, numbers, Path(out), Path(results))
         return

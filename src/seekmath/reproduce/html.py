@@ -6,6 +6,7 @@ from typing import Any
 
 from seekmath.core.files import whole_file
 from seekmath.report.page import environment
+from seekmath.reproduce.again import once_more
 from seekmath.reproduce.charts import dots, lines, paper_value
 from seekmath.reproduce.page import ABOUT, SIGNS, cut, legend, ours, shown, span
 from seekmath.reproduce.result import read_result
@@ -18,6 +19,8 @@ def write_html(results: Sequence[Path], out: Path) -> None:
         BadInput: a file is no result of an experiment.
     """
     read = [{**read_result(path), "source": path.name} for path in results]
+    for result, path in zip(read, results, strict=True):
+        result["again"] = once_more(result, path)
     pages = environment()
     pages.filters.update(shown=shown, ours=ours, reach=span, legend=legend, cut=cut)
     page = pages.get_template("reproduction.html").render(

@@ -8,6 +8,7 @@ from typing import Any
 
 from seekmath.core.files import whole_file
 from seekmath.report.numbers import minus
+from seekmath.reproduce.again import once_more
 from seekmath.reproduce.charts import clipped, is_share
 from seekmath.reproduce.result import read_result
 
@@ -39,9 +40,14 @@ def write_page(results: Iterable[Path], out: Path) -> None:
         BadInput: a file is no result of an experiment.
     """
     about = [textwrap.fill(paragraph, 100) + "\n" for paragraph in ABOUT]
-    sections = [experiment_section(read_result(path), path.name) for path in results]
+    sections = [_with_again(read_result(path), path) for path in results]
     with whole_file(out) as file:
         file.write("\n".join([_HEAD, *about, *sections]))
+
+
+def _with_again(result: dict[str, Any], path: Path) -> str:
+    again = once_more(result, path)
+    return experiment_section(result, path.name) + (f"\n{again}\n" if again else "")
 
 
 def experiment_section(result: dict[str, Any], source: str) -> str:
