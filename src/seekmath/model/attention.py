@@ -19,8 +19,10 @@ from torch import Tensor
 
 #: Up to this many keys torch's flash kernel is slower on a CPU than plain batched products.
 SHORT = 320
-# A batch of documents spans lengths up to this ratio, so little of it is padding.
-_LENGTH_RATIO = 1.3
+# A batch of documents spans lengths up to this ratio, so little of it is padding. Its shape is one
+# of a few, since oneDNN compiles its products for each: lengths in steps, and so many documents,
+# more of short ones.
+_LENGTH_RATIO, _COUNT, _SHORT_TOKENS = 1.3, 8, 128
 # Taking rows apart copies; below this saving of products the masked form is as quick.
 _WORTH = 0.6
 
@@ -67,7 +69,7 @@ def taken_apart(documents_BT: Tensor) -> Documents:
     spans = [order[a:b] for a, b in itertools.pairwise(borders)]
     batches, tokens, slots, real, used = [], [], np.empty(ids.size, dtype=np.int64), [], 0
     for span in spans:
-        longest = int(lengths[span[-1]])
+        longest = _rounded(int(lengths[span[-1]]))
         places = starts[span][:, None] + np.arange(longest)
         inside = np.arange(longest) < lengths[span][:, None]
         slots[places[inside]] = used + np.flatnonzero(inside)
@@ -85,12 +87,20 @@ def taken_apart(documents_BT: Tensor) -> Documents:
 
 
 def _borders(lengths: np.ndarray[Any, np.dtype[np.int64]]) -> list[int]:
-    """Where batches begin among ascending lengths; the shortest documents share one."""
-    borders = [0]
-    for place, length in enumerate(lengths):
-        if length > 16 + _LENGTH_RATIO * lengths[borders[-1]]:
-            borders.append(place)
-    return [*borders, len(lengths)]
+    """Where batches begin among ascending lengths."""
+    borders = [len(lengths)]
+    for place in range(len(lengths) - 1, -1, -1):
+        longest = lengths[borders[-1] - 1]
+        count = _COUNT * max(1, _SHORT_TOKENS // _rounded(int(longest)))
+        apart = longest > 16 + _LENGTH_RATIO * lengths[place]
+        if apart or borders[-1] - place > count:
+            borders.append(place + 1)
+    return [0, *borders[::-1]]
+
+
+def _rounded(length: int) -> int:
+    step = 8 if length <= 64 else 16
+    return -(-length // step) * step
 
 
 def document_mask(documents_BT: Tensor) -> Tensor:

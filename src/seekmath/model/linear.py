@@ -9,7 +9,7 @@ which sampling relies on; only a single row would take another kernel, and it ne
 
 # M rows, I inputs, O outputs
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -190,13 +190,26 @@ class _Product(torch.autograd.Function):
 
 def to_weight(gradient_MO: Tensor, x_MI: Tensor) -> Tensor:
     """The gradient of a weight, (O, I), from that of its products and their inputs."""
-    if not _is_plain(gradient_MO, x_MI) or not _works():
+    if not _is_plain(gradient_MO, x_MI):
         return torch.mm(gradient_MO.t(), x_MI)
-    gradient_MO, x_MI = _filled(gradient_MO), _filled(x_MI)
-    # oneDNN is quick where its first factor lies as it is read: the smaller one is turned over.
-    if gradient_MO.shape[1] <= x_MI.shape[1]:
-        return _pointwise(gradient_MO.t().contiguous(), x_MI.t())
-    return _pointwise(x_MI.t().contiguous(), gradient_MO.t()).t()
+    with onednn():
+        return torch.mm(_filled(gradient_MO).t(), _filled(x_MI))
+
+
+@contextmanager
+def onednn() -> Iterator[None]:
+    """Inside, torch takes oneDNN for products in fp32 on a CPU, where these are as exact.
+
+    The switch allows products in bf16. Processors without such matrix units make none of it, and
+    what this one makes of it was seen before.
+    """
+    switch: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = switch.fp32_precision
+    switch.fp32_precision = "bf16" if _exact_by_switch() else before
+    try:
+        yield
+    finally:
+        switch.fp32_precision = before
 
 
 def _shaped(y_MO: Tensor, x: Tensor) -> Tensor:
@@ -235,14 +248,33 @@ def _pointwise(x_MI: Tensor, weight_OI: Tensor) -> Tensor:
 @cache
 def _works() -> bool:
     """Whether oneDNN is there and as exact as fp32 should be, seen on a product."""
-    if not torch.backends.mkldnn.is_available():
+    try:
+        return torch.backends.mkldnn.is_available() and _is_exact(_onednn)
+    except (AttributeError, RuntimeError):  # another torch, another operator
         return False
+
+
+@cache
+def _exact_by_switch() -> bool:
+    """Whether products stay exact when torch is allowed to make them in bf16."""
+    switch: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = switch.fp32_precision
+    switch.fp32_precision = "bf16"
+    try:
+        return _works() and all(
+            _is_exact(product)
+            for product in (
+                lambda x_MI, weight_OI: torch.mm(x_MI, weight_OI.t()),
+                lambda x_MI, weight_OI: torch.bmm(x_MI[None], weight_OI.t()[None])[0],
+            )
+        )
+    finally:
+        switch.fp32_precision = before
+
+
+def _is_exact(product: Callable[[Tensor, Tensor], Tensor]) -> bool:
     generator = torch.Generator().manual_seed(0)
     x_MI = torch.randn(33, 300, generator=generator)
     weight_OI = torch.randn(70, 300, generator=generator)
-    try:
-        found_MO = _onednn(x_MI, weight_OI)
-    except (AttributeError, RuntimeError):  # another torch, another operator
-        return False
     exact_MO = x_MI.double() @ weight_OI.double().t()
-    return bool((found_MO - exact_MO).norm() < 1e-6 * exact_MO.norm())
+    return bool((product(x_MI, weight_OI) - exact_MO).norm() < 1e-6 * exact_MO.norm())

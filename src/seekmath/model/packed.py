@@ -19,6 +19,7 @@ from torch import Tensor
 from seekmath.model import kernels
 from seekmath.model.attention import SHORT, Documents, attend
 from seekmath.model.fused import array, as_rows
+from seekmath.model.linear import onednn
 
 
 @dataclass(frozen=True)
@@ -138,24 +139,26 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q_NHLD: Tensor, k_NKLD: Tensor, v_NKLD: Tensor) -> Tensor:
         q, k, v = _grouped(q_NHLD, k_NKLD, v_NKLD)
-        weights_GQL = torch.bmm(q, k.transpose(1, 2))
-        scale = 1 / math.sqrt(q.shape[-1])
-        no_log = np.empty(0, np.float32)
-        kernels.softmax(as_rows(weights_GQL), scale, True, no_log)
-        ctx.save_for_backward(q_NHLD, k_NKLD, v_NKLD, weights_GQL)
-        return torch.bmm(weights_GQL, v).view(q_NHLD.shape)
+        with onednn():
+            weights_GQL = torch.bmm(q, k.transpose(1, 2))
+            scale = 1 / math.sqrt(q.shape[-1])
+            no_log = np.empty(0, np.float32)
+            kernels.softmax(as_rows(weights_GQL), scale, True, no_log)
+            ctx.save_for_backward(q_NHLD, k_NKLD, v_NKLD, weights_GQL)
+            return torch.bmm(weights_GQL, v).view(q_NHLD.shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         q_NHLD, k_NKLD, v_NKLD, weights_GQL = ctx.saved_tensors
         q, k, v = _grouped(q_NHLD, k_NKLD, v_NKLD)
         to_mixed = gradient.contiguous().view(q.shape)
-        to_v = torch.bmm(weights_GQL.transpose(1, 2), to_mixed)
-        to_scores = torch.bmm(to_mixed, v.transpose(1, 2))
-        scale = 1 / math.sqrt(q.shape[-1])
-        kernels.causal_softmax_back(as_rows(to_scores), as_rows(weights_GQL), scale)
-        to_q = torch.bmm(to_scores, k)
-        to_k = torch.bmm(to_scores.transpose(1, 2), q)
+        with onednn():
+            to_v = torch.bmm(weights_GQL.transpose(1, 2), to_mixed)
+            to_scores = torch.bmm(to_mixed, v.transpose(1, 2))
+            scale = 1 / math.sqrt(q.shape[-1])
+            kernels.causal_softmax_back(as_rows(to_scores), as_rows(weights_GQL), scale)
+            to_q = torch.bmm(to_scores, k)
+            to_k = torch.bmm(to_scores.transpose(1, 2), q)
         return to_q.view(q_NHLD.shape), to_k.view(k_NKLD.shape), to_v.view(v_NKLD.shape)
 
 

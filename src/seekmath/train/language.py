@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seekmath.corpus.packing import Rows
 from seekmath.model import fused
 from seekmath.model.decoder import Decoder
-from seekmath.model.linear import linear, to_weight
+from seekmath.model.linear import linear, onednn
 
 # Logits of so many tokens at a time, and on a CPU of so many elements: they never stand in memory
 # whole, and on a CPU stay near its cache.
@@ -44,11 +44,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             total += loss
             grad = grad.to(factor_VC.dtype)
             hidden_grad_MC[part] = linear(grad, factor_VC.t())
-            if grad.dtype == torch.float32 and size < _CHUNK:
-                # Many chunks of few rows: adding up a matrix apart would cost more than it saves.
-                weight_grad_VC.addmm_(grad.t(), hidden)
+            if grad.dtype == torch.float32:
+                with onednn():
+                    weight_grad_VC.addmm_(grad.t(), hidden)
             else:
-                weight_grad_VC += to_weight(grad, hidden)
+                weight_grad_VC += grad.t() @ hidden
         ctx.save_for_backward(hidden_grad_MC, weight_grad_VC)
         return total
 
