@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seekmath.train.reward_measures import area_under_curve, best_of, calibration_error
+from seekmath.train.reward_measures import area_under_curve, auc_within, best_of, calibration_error
 
 
 def test_area_under_the_curve_counts_pairs():
@@ -13,6 +13,14 @@ def test_area_under_the_curve_counts_pairs():
     assert area_under_curve(np.array([3.0, 2.0, 1.0, 0.0]), right) == 1.0
     assert area_under_curve(np.array([0.0, 1.0, 2.0, 3.0]), right) == 0.0
     assert area_under_curve(np.array([1.0, 0.0, 1.0, 0.0]), right) == 0.5
+
+
+def test_within_a_question_easy_ones_do_not_help():
+    easy = np.array([8.0, 9.0, 9.0]), np.array([False, True, True])
+    hard = np.array([1.0, 0.0]), np.array([False, True])
+    one_sided = np.array([5.0, 5.0]), np.array([True, True])
+    assert auc_within([easy, hard, one_sided]) == pytest.approx(2 / 3)
+    assert auc_within([one_sided]) is None
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=7), st.data())

@@ -39,7 +39,13 @@ def measure(model: RewardModel, heldout: Sequence[Solution], kind: str) -> dict[
         measured["heldout_calibration_error"] = calibration_error(
             1 / (1 + np.exp(-scores.astype(np.float64))), labels
         )
-    measured["best_of_k"], measured["pass_at_k"] = _curves(heldout, scores)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for at, solution in enumerate(heldout):
+        groups[solution.question].append(at)
+    within = auc_within([(scores[rows], labels[rows]) for rows in groups.values()])
+    if within is not None:
+        measured["heldout_auc_within"] = within
+    measured["best_of_k"], measured["pass_at_k"] = _curves(heldout, scores, groups)
     return measured
 
 
@@ -59,6 +65,23 @@ def area_under_curve(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> 
     """Chance that a right answer scores above a wrong one, ties counted half."""
     right, wrong = scores[labels][:, None], scores[~labels][None]
     return float((right > wrong).mean() + 0.5 * (right == wrong).mean())
+
+
+def auc_within(
+    questions: Sequence[tuple[NDArray[np.float32], NDArray[np.bool_]]],
+) -> float | None:
+    """Chance that a right answer scores above a wrong one to the same question.
+
+    That is what a group's advantages see of a reward model; over all questions together it also
+    counts that easy ones score higher. None where no question has both.
+    """
+    pairs, won = 0, 0.0
+    for scores, labels in questions:
+        count = int(labels.sum()) * int((~labels).sum())
+        if count:
+            pairs += count
+            won += count * area_under_curve(scores, labels)
+    return won / pairs if pairs else None
 
 
 def calibration_error(probability_N: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
@@ -91,11 +114,8 @@ def best_of(right: Sequence[bool], scores: Sequence[float], k: int) -> float:
 
 
 def _curves(
-    heldout: Sequence[Solution], scores: NDArray[np.float32]
+    heldout: Sequence[Solution], scores: NDArray[np.float32], groups: dict[int, list[int]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    groups: dict[int, list[int]] = defaultdict(list)
-    for at, solution in enumerate(heldout):
-        groups[solution.question].append(at)
     most = min(map(len, groups.values()), default=0)
     ks = [2**power for power in range(most.bit_length()) if 2**power <= most]
     best, passed = {}, {}
