@@ -105,3 +105,11 @@ def test_solutions_are_also_learned_cut_short(base, problems, tmp_path):
         assert row["step_rewards"][:-1] == before["step_rewards"][: steps - 1]
         assert row["step_rewards"][-1] == float(row["verdict"])
     assert read_json(tmp_path / "results.json")["heldout_samples"] == 8
+
+
+def test_a_folder_says_what_its_model_was_trained_on(base, problems, tmp_path):
+    run(base, problems, tmp_path, kind="outcome")
+    assert load_reward_model(tmp_path / "model").kind == "outcome"
+    config = tmp_path / "model" / "config.json"
+    config.write_text(config.read_text().replace('"outcome"', '"preference"'))
+    assert load_reward_model(tmp_path / "model").kind == "preference"

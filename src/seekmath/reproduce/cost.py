@@ -15,7 +15,7 @@ from seekmath.world.settings import WorldSettings
 #: the kind has run on this machine; units are those of ``_work``.
 _SECONDS = {
     "world": 7e-4, "mine": 6.5e-4, "tokenize": 3e-4, "pretrain": 8e-5, "sft": 7e-3,
-    "reward": 0.02, "reward-process": 0.09, "grpo": 0.012, "evaluate": 0.0045,
+    "reward": 0.015, "reward-process": 0.065, "grpo": 0.0105, "evaluate": 0.0045,
 }  # fmt: skip
 #: A greedy answer costs as much as so many samples, which share their prompt and are batched.
 _GREEDY = 4

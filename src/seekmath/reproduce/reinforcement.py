@@ -91,6 +91,7 @@ def _reward_stages(size: Size) -> Stages:
         },
     )
     process = {"kind": "process", "samples_per_question": 4, "epochs": 2 * size.reward["epochs"]}
+    process |= size.process
     return {"reward": body, "reward-process": {**body, **process}}
 
 
@@ -148,10 +149,11 @@ FIGURE_5 = Experiment(
            "grpo-outcome": {"GSM8K": 0.64}, "grpo-process": {"GSM8K": 0.655}},
     differs="The paper's figures are readings of its chart by third parties, at about 9,000 steps."
     " Here every method gets the same questions, rollouts and updates. GRPO's rewards are learned"
-    " models of the policy's own size, trained on a few thousand of its samples: among answers to"
-    " one question they tell right from wrong hardly better than chance, and a policy learns what"
-    " they like instead (the alarm `exploited`). So GRPO with the rule as reward stands beside"
-    " them, which differs from Online RFT in its gradient coefficient alone.",
+    " models of the policy's own size, trained on a few thousand of its samples: the outcome model"
+    " on pairs of a right and a wrong answer to one question, the process model on steps. A policy"
+    " may learn what such a model likes instead of what is right (the alarm `exploited`). So GRPO"
+    " with the rule as reward stands beside them, which differs from Online RFT in its gradient"
+    " coefficient alone.",
 )  # fmt: skip
 
 # Figure 6

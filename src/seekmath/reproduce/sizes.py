@@ -19,6 +19,7 @@ class Size:
     Attributes:
         seeds: trainings of each arm.
         samples: K of Maj@K and Pass@K.
+        process: what the process reward model is trained on, where not as the outcome model.
         trial_steps, trial_epochs: pre-training steps and fine-tuning of an arm that compares
             corpora or schedules.
         iterations: outer iterations of iterative GRPO; they divide its steps.
@@ -36,6 +37,7 @@ class Size:
     sft: dict[str, Any]
     reward: dict[str, Any]
     grpo: dict[str, Any]
+    process: dict[str, Any] = field(default_factory=dict)
     mine: dict[str, Any] = field(default_factory=dict)
     formal: dict[str, Any] = field(default_factory=dict)
     vocab_size: int = 1536
@@ -143,7 +145,9 @@ SIZES = {
         pretrain={"size": "tiny", "context": 192, "rows_per_step": 6, "steps": 2400,
                   "peak_lr": 3.0e-3, "warmup_steps": 100},
         sft={**_SFT, "epochs": 3},
-        reward={"questions": 200, "samples_per_question": 8, "peak_lr": 3.0e-4, "epochs": 2},
+        reward={"kind": "preference", "questions": 1000, "samples_per_question": 8,
+                "peak_lr": 3.0e-4, "epochs": 4},
+        process={"questions": 200, "epochs": 4},
         grpo={**_GRPO, "group_size": 8, "questions_per_step": 16, "steps": 99},
         trial_steps=600,
         trial_epochs=0.75,

@@ -6,6 +6,7 @@ an iteration begins with lies whole in ``iterations/<i>/``, so a killed run find
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -19,7 +20,7 @@ from seekmath.rl.method import Setup
 from seekmath.rl.settings import GrpoSettings
 from seekmath.train.reward_data import LabelPlan, Solution, label_steps, read_solutions
 from seekmath.train.reward_model import RewardModel
-from seekmath.train.reward_training import fit
+from seekmath.train.reward_training import fit, pairs_of
 from seekmath.train.settings import LoopSettings
 
 #: Solutions in a batch when a reward model is trained on.
@@ -60,9 +61,11 @@ def _train_on(setup: Setup, job: Job, iteration: int, name: str, model: RewardMo
     settings = setup.settings
     inner = job.out / "iterations" / f"{iteration:02d}-{name}"
     if name == "process_model":
-        kind, files = "process", [_labelled(setup, job, n, inner) for n in range(1, iteration + 1)]
+        kind = "process"
+        files = [_labelled(setup, job, n, inner) for n in range(1, iteration + 1)]
     else:
-        kind, files = "outcome", _rollouts(settings, job, 1, iteration)
+        kind = "preference" if model.kind == "preference" else "outcome"
+        files = _rollouts(settings, job, 1, iteration)
     length = len(files) // iteration
     earlier = [Path(settings.replay)] if settings.replay else []
     mixed = with_replay(
@@ -71,6 +74,8 @@ def _train_on(setup: Setup, job: Job, iteration: int, name: str, model: RewardMo
         settings.replay_share,
         derive(job.seed, "replay", iteration),
     )
+    if kind == "preference" and not pairs_of(mixed):
+        return  # no question was answered both right and wrong
     learning = LoopSettings.model_validate(
         {
             "peak_lr": settings.reward_lr,
@@ -121,8 +126,11 @@ def with_replay(
 ) -> list[Solution]:
     """``fresh`` with so many of ``earlier`` that these are ``share`` of the whole.
 
-    All of ``earlier`` where there are fewer.
+    All of ``earlier`` where there are fewer. Its questions are numbered after those of ``fresh``:
+    a number stands for one question among the solutions that were read together.
     """
+    after = 1 + max((solution.question for solution in fresh), default=-1)
+    earlier = [replace(solution, question=after + solution.question) for solution in earlier]
     wanted = min(len(earlier), math.ceil(len(fresh) * share / (1 - share)))
     chosen = sorted(rng(seed, "rows").permutation(len(earlier))[:wanted].tolist())
     return [*fresh, *(earlier[place] for place in chosen)]

@@ -211,7 +211,9 @@ def process_rewards(
 def model_rewards(model: RewardModel, samples: list[Sample]) -> list[float]:
     """The probability that an outcome reward model gives to "right", in [0, 1].
 
-    The probability rather than the logit, so that it can be weighed against other rewards.
+    The probability rather than the logit, so that it can be weighed against other rewards. A model
+    of preferences gives its logit: only differences within a group mean anything.
     """
     texts = [one.question.prompt_ids + one.completion.token_ids for one in samples]
-    return score(model, texts).sigmoid().tolist()
+    logits = score(model, texts)
+    return (logits if model.kind == "preference" else logits.sigmoid()).tolist()

@@ -19,12 +19,20 @@ from seekmath.model.folder import (
     save_weights,
 )
 
+#: Field of a folder's config.json.
+_KIND = "reward_kind"
+
 
 class RewardModel(nn.Module):
-    """A decoder's backbone with a scalar head."""
+    """A decoder's backbone with a scalar head.
 
-    def __init__(self, decoder: Decoder) -> None:
+    Attributes:
+        kind: what it was trained on: outcome, preference (its logits have no common zero), process.
+    """
+
+    def __init__(self, decoder: Decoder, kind: str = "outcome") -> None:
         super().__init__()
+        self.kind = kind
         self.decoder = decoder
         self.score = nn.Linear(decoder.config.hidden_size, 1, bias=False)
         nn.init.zeros_(self.score.weight)
@@ -46,12 +54,13 @@ class RewardModel(nn.Module):
 def load_reward_model(folder: str | Path, device: str = "cpu") -> RewardModel:
     """Open a folder that ``seekmath reward`` wrote."""
     path = Path(folder)
-    if read_json(path / "config.json").get("num_labels", 1) != 1:
+    config = read_json(path / "config.json")
+    if config.get("num_labels", 1) != 1:
         raise BadInput(f"{path}/config.json: num_labels: a reward model has 1")
     weights = load_weights(path)
     if "score.weight" not in weights:
         raise BadInput(f"{path}: the weights lack 'score.weight'; is this a reward model?")
-    model = RewardModel(Decoder(load_config(path)))
+    model = RewardModel(Decoder(load_config(path)), str(config.get(_KIND, "outcome")))
     named = {key: value for key, value in weights.items() if key.startswith("model.")}
     model.decoder.load_state_dict(named, strict=False)
     model.score.weight.data.copy_(weights["score.weight"])
@@ -64,6 +73,7 @@ def save_reward_model(model: RewardModel, folder: Path, tokenizer_folder: str | 
         family = model.decoder.config.model_type.capitalize()
         config = config_json(model.decoder.config, f"{family}ForSequenceClassification")
         config |= {"num_labels": 1, "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+        config[_KIND] = model.kind
         (scratch / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         named = {k: p for k, p in model.decoder.named_parameters() if k.startswith("model.")}
         save_weights({**named, "score.weight": model.score.weight}, scratch)

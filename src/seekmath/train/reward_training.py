@@ -46,7 +46,7 @@ def reward(settings: RewardSettings, job: Job) -> dict[str, Any]:
     learned = [s for s in solutions if s.question < border]
     # Measured is what the policy writes by itself.
     heldout = [s for s in solutions if s.question >= border and not s.cut]
-    model = RewardModel(load_model(settings.model)).to(device)
+    model = RewardModel(load_model(settings.model), settings.kind).to(device)
     last, steps = fit(model, learned, settings.kind, settings, job)
     save_reward_model(model, job.out / "model", settings.model)
     measured = measure(model.eval(), heldout, settings.kind)
@@ -83,7 +83,7 @@ def fit(
     """
     rows_per_step = rows_per_step or getattr(settings, "rows_per_step", 32)
     epochs = epochs or getattr(settings, "epochs", 1.0)
-    items: Sequence[Any] = _pairs(solutions) if kind == "preference" else solutions
+    items: Sequence[Any] = pairs_of(solutions) if kind == "preference" else solutions
     if not items:
         raise BadInput(
             f"reward: no {'pair of right and wrong' if kind == 'preference' else ''}"
@@ -103,8 +103,12 @@ def fit(
     return train(model, batch_loss, settings, pace, job), steps
 
 
-def _pairs(solutions: Sequence[Solution]) -> list[tuple[Solution, Solution]]:
-    """The k-th right solution of each question with its k-th wrong one."""
+def pairs_of(solutions: Sequence[Solution]) -> list[tuple[Solution, Solution]]:
+    """The k-th right solution of each question with its k-th wrong one.
+
+    As both answer one question, how hard it is tells nothing: a model that learns from pairs has
+    to look at the solution, which is what a group's advantages ask of it.
+    """
     sides: dict[int, tuple[list[Solution], list[Solution]]] = defaultdict(lambda: ([], []))
     for solution in solutions:
         sides[solution.question][not solution.right].append(solution)
