@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine.compiled import kernel
+from seekmath.mine.compiled import kernel, leaf
 
 _NGRAM_FACTOR = np.uint64(116049371)  # Dictionary::addWordNgrams
 _FNV_START, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)  # Dictionary::hash
@@ -54,7 +54,7 @@ def word_table(hashes_V: NDArray[np.int32]) -> Any:
     return table_S
 
 
-@kernel
+@leaf
 def _find(
     bytes_B: Any,
     start: int,
@@ -82,7 +82,7 @@ def _find(
     return -1
 
 
-@kernel
+@leaf
 def _ngram_rows(
     hashes: Any, count: int, words: int, buckets: int, longest: int, rows: Any, found: int
 ) -> int:
@@ -96,7 +96,7 @@ def _ngram_rows(
     return found
 
 
-@kernel
+@leaf
 def _read_words(
     bytes_B: Any, start: int, end: int, table_S: Any, hashes_V: Any, names: Any, name_starts: Any,
     known_only: bool, hashes: Any, rows: Any,
@@ -177,7 +177,7 @@ def score_texts(
     return log_odds
 
 
-@kernel
+@leaf
 def _text_rows(
     numbers: Any, row_of: Any, hash_of: Any, hashes: Any, words: int, buckets: int, longest: int,
     rows: Any,
@@ -194,7 +194,7 @@ def _text_rows(
     return _ngram_rows(hashes, count, words, buckets, longest, rows, count)
 
 
-@kernel
+@leaf
 def _longest_text(starts: Any) -> int:
     most = 1
     for text in range(len(starts) - 1):
@@ -260,7 +260,7 @@ def train_texts(
     return True
 
 
-@kernel
+@leaf
 def _update(
     rows: Any, positive: bool, rate: Any, matrix: Any, output_W: Any, hidden_W: Any, step_W: Any
 ) -> bool:

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine.compiled import kernel
+from seekmath.mine.compiled import kernel, leaf
 from seekmath.mine.window import Data
 
 Bytes = NDArray[np.uint8]
@@ -149,7 +149,7 @@ def _batch(
     return count, at
 
 
-@kernel
+@leaf
 def _single_record(out: Bytes, row: NDArray[np.int64]) -> bool:
     """Whether the one record of a member may be a page; tells the row where its head ends."""
     start, stop = row[_FROM], row[_TO]
@@ -184,7 +184,7 @@ def _single_record(out: Bytes, row: NDArray[np.int64]) -> bool:
     return False
 
 
-@kernel
+@leaf
 def _plain_page(out: Bytes, row: NDArray[np.int64]) -> None:
     """Tell the row where the body of an HTML response is that needs no decoding, or 0."""
     response = row[_BODY] != 0
@@ -220,7 +220,7 @@ def _plain_page(out: Bytes, row: NDArray[np.int64]) -> None:
         line = end + 1
 
 
-@kernel
+@leaf
 def _line_end(out: Bytes, line: int, limit: int) -> int:
     """Where the newline of this line stands; -1 without one before ``limit``, or without CR."""
     end = line
@@ -229,7 +229,7 @@ def _line_end(out: Bytes, line: int, limit: int) -> int:
     return end if end < limit and end > line and out[end - 1] == 13 else -1
 
 
-@kernel
+@leaf
 def _trimmed(out: Bytes, start: int, end: int) -> tuple[int, int]:
     """A value without the spaces around it."""
     while start < end and out[start] <= 32:
@@ -239,7 +239,7 @@ def _trimmed(out: Bytes, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-@kernel
+@leaf
 def _holds(out: Bytes, start: int, end: int, word: Bytes) -> bool:
     for at in range(start, end - len(word) + 1):  # noqa: SIM110, compiled
         if _starts(out, at, end, word):
@@ -247,14 +247,14 @@ def _holds(out: Bytes, start: int, end: int, word: Bytes) -> bool:
     return False
 
 
-@kernel
+@leaf
 def _ends_with_blank_line(out: Bytes, stop: int) -> bool:
     return (
         out[stop - 4] == 13 and out[stop - 3] == 10 and out[stop - 2] == 13 and out[stop - 1] == 10
     )
 
 
-@kernel
+@leaf
 def _starts(out: Bytes, at: int, end: int, name: Bytes) -> bool:
     """Whether the line from ``at`` to ``end`` begins with ``name``, in either case."""
     if end - at < len(name):
@@ -268,7 +268,7 @@ def _starts(out: Bytes, at: int, end: int, name: Bytes) -> bool:
     return True
 
 
-@kernel
+@leaf
 def _number(out: Bytes, start: int, end: int) -> int:
     """The number that a value is; -1 when it is none."""
     at, stop = _trimmed(out, start, end)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from seekmath.mine.compiled import kernel
+from seekmath.mine.compiled import kernel, leaf
 from seekmath.mine.fold import CJK, DIGIT, LETTER, Codes, classes, fold
 
 _FACTOR = np.uint64(0x9FB21C651E98DF25)
@@ -89,13 +89,13 @@ def _plain(
     return count
 
 
-@kernel
+@leaf
 def _turn(value: np.uint64, code: np.uint32) -> np.uint64:
     turned = (value << np.uint64(7)) | (value >> np.uint64(57))
     return turned ^ (np.uint64(code) * _FACTOR)
 
 
-@kernel
+@leaf
 def _letters(codes_C: Codes, at: int, classes: NDArray[np.uint8]) -> tuple[int, np.uint64]:
     """The end and the hash of the run of letters that begins at ``at``."""
     value = np.uint64(0)
@@ -105,7 +105,7 @@ def _letters(codes_C: Codes, at: int, classes: NDArray[np.uint8]) -> tuple[int, 
     return at, value
 
 
-@kernel
+@leaf
 def _number(codes_C: Codes, at: int, classes: NDArray[np.uint8]) -> tuple[int, np.uint64]:
     """The end and the hash of the digits that begin at ``at``, thousands separators left out."""
     value = np.uint64(0)
@@ -120,7 +120,7 @@ def _number(codes_C: Codes, at: int, classes: NDArray[np.uint8]) -> tuple[int, n
     return at, value
 
 
-@kernel
+@leaf
 def _after_separator(codes_C: Codes, at: int) -> int:
     """Where a thousands separator (``,``, ``{,}`` or ``\\,``) at ``at`` ends; ``at`` if none."""
     left = len(codes_C) - at
@@ -132,7 +132,7 @@ def _after_separator(codes_C: Codes, at: int) -> int:
     return at + 3 if braced and codes_C[at + 2] == _CLOSE else at
 
 
-@kernel
+@leaf
 def _three_digits(codes_C: Codes, at: int, classes: NDArray[np.uint8]) -> bool:
     """Whether exactly three digits stand at ``at``."""
     end = at
@@ -141,7 +141,7 @@ def _three_digits(codes_C: Codes, at: int, classes: NDArray[np.uint8]) -> bool:
     return end == at + 3
 
 
-@kernel
+@leaf
 def _after_command(codes_C: Codes, at: int) -> int:
     """Where the LaTeX command that begins with the backslash at ``at`` ends."""
     end = at + 1
@@ -152,7 +152,7 @@ def _after_command(codes_C: Codes, at: int) -> int:
     return end if end == len(codes_C) or codes_C[end] == _NEWLINE else end + 1
 
 
-@kernel
+@leaf
 def _after_spaces(codes_C: Codes, at: int) -> int:
     """Where the spaces at ``at`` end; a command is a space."""
     while at < len(codes_C):
@@ -183,7 +183,7 @@ def _without_tags(codes_C: Codes) -> Codes:
     return kept_C[:count]
 
 
-@kernel
+@leaf
 def _after_tag(codes_C: Codes, at: int) -> int:
     """Where the tag that begins at ``at`` ends; ``at`` where it is none."""
     end = at + 1
