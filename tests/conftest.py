@@ -4,7 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# How long an example takes says how busy the machine is, and nothing of the product.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 ROOT = Path(__file__).parents[1]
 # Read when torch is imported, and by the processes that tests start. Models here are tiny: a second
 # thread gains nothing, and on a busy machine two that wait for each other take ten times as long.
