@@ -150,7 +150,9 @@ FIGURE_5 = Experiment(
     differs="The paper's figures are readings of its chart by third parties, at about 9,000 steps."
     " Here every method gets the same questions, rollouts and updates. GRPO's rewards are learned"
     " models of the policy's own size, trained on a few thousand of its samples: the outcome model"
-    " on pairs of a right and a wrong answer to one question, the process model on steps. A policy"
+    " on pairs of a right and a wrong answer to one question (chosen after a first seed, where one"
+    " trained on single answers was no better than chance among those to one question), the"
+    " process model on steps. A policy"
     " may learn what such a model likes instead of what is right (the alarm `exploited`). So GRPO"
     " with the rule as reward stands beside them, which differs from Online RFT in its gradient"
     " coefficient alone.",
