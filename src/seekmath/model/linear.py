@@ -10,7 +10,7 @@ which sampling relies on; only a single row would take another kernel, and it ne
 # M rows, I inputs, O outputs
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -203,9 +203,15 @@ def onednn() -> Iterator[None]:
     The switch allows products in bf16. Processors without such matrix units make none of it, and
     what this one makes of it was seen before.
     """
+    with _switched() if _exact_by_switch() else nullcontext():
+        yield
+
+
+@contextmanager
+def _switched() -> Iterator[None]:
     switch: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = switch.fp32_precision
-    switch.fp32_precision = "bf16" if _exact_by_switch() else before
+    switch.fp32_precision = "bf16"
     try:
         yield
     finally:
@@ -257,10 +263,7 @@ def _works() -> bool:
 @cache
 def _exact_by_switch() -> bool:
     """Whether products stay exact when torch is allowed to make them in bf16."""
-    switch: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = switch.fp32_precision
-    switch.fp32_precision = "bf16"
-    try:
+    with _switched():
         return _works() and all(
             _is_exact(product)
             for product in (
@@ -268,8 +271,6 @@ def _exact_by_switch() -> bool:
                 lambda x_MI, weight_OI: torch.bmm(x_MI[None], weight_OI.t()[None])[0],
             )
         )
-    finally:
-        switch.fp32_precision = before
 
 
 def _is_exact(product: Callable[[Tensor, Tensor], Tensor]) -> bool:

@@ -18,6 +18,8 @@ from seekmath.report.gain import t_interval
 Values = dict[str, float]
 #: Arm → measure → values, of one seed.
 Measured = dict[str, dict[str, Values]]
+#: A rise of a share below this counts as none.
+NO_RISE = 0.02
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 
 

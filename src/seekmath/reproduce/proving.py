@@ -9,7 +9,7 @@ from pathlib import Path
 from seekmath.core.files import read_json
 from seekmath.evaluate.proving import AUTOMATION
 from seekmath.reproduce.chain import measured, on
-from seekmath.reproduce.claims import Claim, Measured
+from seekmath.reproduce.claims import NO_RISE, Claim, Measured
 from seekmath.reproduce.corpora import pretrained
 from seekmath.reproduce.experiment import Experiment, Stages
 from seekmath.reproduce.measures import greedy, sampled
@@ -17,8 +17,6 @@ from seekmath.reproduce.sizes import Size
 
 _ARMS = ("none", "papers", "mined")
 _SAMPLES = 8
-#: A rise below this counts as none.
-_NO_RISE = 0.02
 
 
 def _stages(size: Size) -> Stages:
@@ -59,11 +57,11 @@ def _proved(folder: Path, arm: str, size: Size) -> dict[str, dict[str, float]]:
 
 
 def _claims(size: Size) -> list[Claim]:
-    points = f"by more than {100 * _NO_RISE:.0f} points"
+    points = f"by more than {100 * NO_RISE:.0f} points"
     names = size.formal_sets
     return [
         Claim(f"Papers do not raise formal proving{f' on {name}' if len(names) > 1 else ''}"
-              f" ({points}).", "papers", name, "none", "not above", _NO_RISE)
+              f" ({points}).", "papers", name, "none", "not above", NO_RISE)
         for name in names
     ]  # fmt: skip
 

@@ -3,13 +3,10 @@
 from pathlib import Path
 
 from seekmath.reproduce.chain import measured, on, reinforced, tuned
-from seekmath.reproduce.claims import Claim, Measured
+from seekmath.reproduce.claims import NO_RISE, Claim, Measured
 from seekmath.reproduce.experiment import Curves, Experiment, Stages
 from seekmath.reproduce.measures import curve, greedy, sampled
 from seekmath.reproduce.sizes import Size
-
-#: A rise of Pass@K below this counts as none.
-_NO_RISE = 0.02
 
 
 def _right_by_step(run: Path, *arms: str) -> Curves:
@@ -47,8 +44,8 @@ def _figure_7_claims(size: Size) -> list[Claim]:
     k = size.ks[-1]
     return [
         Claim(f"RL raises Maj@{k}.", "grpo", f"maj@{k}", "sft"),
-        Claim(f"RL does not raise Pass@{k} (by more than {100 * _NO_RISE:.0f} points).",
-              "grpo", f"pass@{k}", "sft", "not above", _NO_RISE),
+        Claim(f"RL does not raise Pass@{k} (by more than {100 * NO_RISE:.0f} points).",
+              "grpo", f"pass@{k}", "sft", "not above", NO_RISE),
         Claim("RL raises the accuracy of a single sample.", "grpo", "pass@1", "sft"),
     ]  # fmt: skip
 
